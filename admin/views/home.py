@@ -186,7 +186,7 @@ class HomeView(AdminPage):
         if not may_open(user.role, "campaigns.approve"):
             return []
         cards, settings, kinds = [], self.settings, all_kinds(session)
-        for each in open_tasks.read_waiting(session, user, CampaignState.SUBMITTED):
+        for each in open_tasks.read_campaigns_in_state(session, user, CampaignState.SUBMITTED):
             campaign = session.get_one(Campaign, each.id)
             audience = self.audiences.of_campaign(session, campaign)
             sheet = read_sheet(session, campaign, audience, user=user, settings=settings, now=now)
@@ -313,7 +313,7 @@ def _campaign_tasks(session: Session, user: User, shown: Collection[int]) -> lis
     def add(campaign_id: int, name: str, more: str, look: str, mark: str) -> None:
         tasks.append(Task(name, more, _sheet_url(user, campaign_id), look, mark))
 
-    for campaign in open_tasks.read_waiting(session, user, CampaignState.SUBMITTED):
+    for campaign in open_tasks.read_campaigns_in_state(session, user, CampaignState.SUBMITTED):
         if campaign.id not in shown:
             add(campaign.id, campaign.name, _("Chờ người duyệt."), "info", _("Chờ duyệt"))
     for what, more in (
@@ -323,13 +323,13 @@ def _campaign_tasks(session: Session, user: User, shown: Collection[int]) -> lis
         if may_open(user.role, "campaigns.confirm_texts"):
             for campaign_id, name in open_tasks.read_proposed(session, user, what):
                 add(campaign_id, name, more, "warn", _("Chờ duyệt"))
-    for campaign in open_tasks.read_waiting(session, user, CampaignState.APPROVED):
+    for campaign in open_tasks.read_campaigns_in_state(session, user, CampaignState.APPROVED):
         more = _("Mở ra và bấm gửi.") if may_open(user.role, "campaigns.launch") else _("Chờ cán bộ bấm gửi.")
         add(campaign.id, campaign.name, more, "good", _("Đã duyệt"))
     for campaign in open_tasks.read_returned(session, user):
         more = _("Người duyệt trả lại. Sửa rồi trình lần nữa.")
         add(campaign.id, campaign.name, more, "warn", _("Trả lại"))
-    for campaign in open_tasks.read_waiting(session, user, CampaignState.PAUSED):
+    for campaign in open_tasks.read_campaigns_in_state(session, user, CampaignState.PAUSED):
         reason = show_stored_error(campaign.pause_reason) or _("Một cán bộ đã tạm dừng.")
         add(campaign.id, campaign.name, reason, "warn", _("Tạm dừng"))
     return tasks
@@ -390,7 +390,7 @@ def _draft_tasks(session: Session, user: User) -> list[Task]:
     more, mark = _("Bản nháp chưa trình phê duyệt."), _("Bản nháp")
     return tasks + [
         Task(draft.name, more, _sheet_url(user, draft.id), "info", mark)
-        for draft in open_tasks.read_waiting(session, user, CampaignState.DRAFT)
+        for draft in open_tasks.read_campaigns_in_state(session, user, CampaignState.DRAFT)
     ]
 
 

@@ -450,10 +450,11 @@ def _find_concerns(
         named={
             rules.ConcernKind.AGENCIES_MISSING: leaders.agencies.missing if leaders.agencies else [],
             rules.ConcernKind.SUBMITTED: [
-                line.name for line in open_tasks.read_waiting(session, user, CampaignState.SUBMITTED)
+                line.name
+                for line in open_tasks.read_campaigns_in_state(session, user, CampaignState.SUBMITTED)
             ],
             rules.ConcernKind.PAUSED: [
-                line.name for line in open_tasks.read_waiting(session, user, CampaignState.PAUSED)
+                line.name for line in open_tasks.read_campaigns_in_state(session, user, CampaignState.PAUSED)
             ],
             rules.ConcernKind.REPORT_WAITING: [show_day(each.day) for each in waiting],
             rules.ConcernKind.REPORT_MISSED: [show_day(day.isoformat()) for day in missed],

@@ -73,7 +73,7 @@ class CampaignTask:
     undecided: int = 0
 
 
-def read_waiting(session: Session, user: User, state: CampaignState) -> list[CampaignTask]:
+def read_campaigns_in_state(session: Session, user: User, state: CampaignState) -> list[CampaignTask]:
     """Return the campaigns of a state that wait: newest first, for an approver or to be launched oldest first; drafts that were never submitted."""
     is_draft, moment = state is CampaignState.DRAFT, _WAITS_SINCE.get(state)
     lines = [

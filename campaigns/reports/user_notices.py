@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.analytics.open_tasks import read_returned, read_waiting
+from campaigns.analytics.open_tasks import read_campaigns_in_state, read_returned
 from campaigns.models.replies import Case
 from campaigns.planning.comments import read_unanswered
 from campaigns.planning.drafts import APPROVAL_MAIL
@@ -71,7 +71,7 @@ def read_notices(session: Session, user: User, *, now: datetime) -> list[UserNot
     if has_role(user, Role.APPROVER):
         waiting += [
             UserNotice(NoticeKind.APPROVAL, each.id, f"campaign:{each.id}", each.name)
-            for each in read_waiting(session, user, CampaignState.SUBMITTED)
+            for each in read_campaigns_in_state(session, user, CampaignState.SUBMITTED)
             if not each.by_user
         ]
     waiting += [

@@ -321,7 +321,7 @@ def people_of_wishes() -> CompoundSelect[int, int]:
     )
 
 
-class Listed(NamedTuple):
+class NamedInList(NamedTuple):
     """A person in a list of an organisation, which only names them (`is_named`) where another one recorded them."""
 
     contact_id: int
@@ -329,10 +329,10 @@ class Listed(NamedTuple):
     is_named: bool
 
 
-def read_people_of(session: Session, wishes: Sequence[int]) -> dict[int, list[Listed]]:
+def read_people_of(session: Session, wishes: Sequence[int]) -> dict[int, list[NamedInList]]:
     """Return the people of these wishes, by wish, as each list has them."""
     theirs = people_of_wishes().subquery()
-    people: dict[int, list[Listed]] = {}
+    people: dict[int, list[NamedInList]] = {}
     is_named = Membership.stated.is_not(None)
     for wish_id, *listed in session.execute(
         select(theirs.c.wish_id, theirs.c.contact_id, ContactList.organisation_id, is_named)
@@ -340,7 +340,7 @@ def read_people_of(session: Session, wishes: Sequence[int]) -> dict[int, list[Li
         .join(ContactList, ContactList.id == Membership.list_id)
         .where(theirs.c.wish_id.in_(wishes))
     ):
-        people.setdefault(wish_id, []).append(Listed._make(listed))
+        people.setdefault(wish_id, []).append(NamedInList._make(listed))
     return people
 
 
@@ -358,7 +358,7 @@ def describe_answer(answer: Answer, *, is_health: bool) -> dict[str, Any]:
     }
 
 
-def describe_opt_out(wish: Wish, people: Sequence[Listed]) -> dict[str, Any]:
+def describe_opt_out(wish: Wish, people: Sequence[NamedInList]) -> dict[str, Any]:
     """Describe an opt-out from everything with its people, without its `source` where the lists only name them. Who writes it adds their `references`."""
     ids = sorted({each.contact_id for each in people})
     is_told = not people or not all(each.is_named for each in people)

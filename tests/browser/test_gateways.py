@@ -47,7 +47,8 @@ def test_two_gateways_and_a_template(office, page_as):
 
 def set_up_the_centre(administrator, office):
     page = administrator.open("/admin/gateways/")
-    form = page.locator("section", has=page.locator("#form"))
+    form = page.locator("details", has=page.locator("#form"))
+    form.locator("> summary").click()
     form.get_by_label("Tên", exact=True).fill(CENTRE)
     form.get_by_label("Kết nối bằng").select_option(label="SMPP (nhà mạng)")
     login, _, host = office.simulator.smpp_url.removeprefix("smpp://").partition("@")

@@ -726,7 +726,7 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
     assert "Xã a2" not in reach
     reports = f"/admin/campaigns/{campaign}/installs/"
     assert "Xã a1" not in client.get(reports).text
-    assert re.search(r'"Báo lúc">\s*\d+/\d+/\d+', client.get(reports).text), (
+    assert re.search(r'"nowrap">\s*\d+/\d+/\d+', client.get(reports).text), (
         "the day, as the audit log has the moment"
     )
     for few in ("a1", "a3&organisation=1"):
@@ -807,7 +807,7 @@ def test_figures_about_health_of_an_organisation_with_few_people_are_not_shown(w
 
 
 def test_visits_of_a_campaign_about_health_tell_who_handles_no_answers_nothing_of_single_people(
-    world, client, campaign
+    world, client, vaccination
 ):
     world.set_all(MessageState.NO_REPORT)
     sheet = world.make_sheet(vaccination)
