@@ -132,10 +132,8 @@
     const fields = read(), now = JSON.stringify(fields);
     box.set(mine, { fields, version: hidden("version").value, writer: hidden("writer").value });
     say("saving");
-    let reply;
-    try {
-      reply = await post();
-    } catch {
+    const reply = await post().catch(() => null);
+    if (!reply || reply.status >= 500) {
       say("offline");
       clearTimeout(timer);
       timer = setTimeout(keep, TRY_AGAIN);
@@ -155,7 +153,7 @@
       location.assign(form.dataset.again);
       return false;
     }
-    if (!reply.ok) { say(reply.status < 500 ? "refused" : "offline"); return false; }
+    if (!reply.ok) { say("refused"); return false; }
     const { version, at, key, campaign, address, action, saved, wrong } = await reply.json();
     box.drop(mine);
     if (kept && kept !== now) steps.set([...steps.get(), kept]);

@@ -54,6 +54,16 @@ def test_the_network_is_cut_and_the_tab_is_closed(page_as):
     expect(page.locator("#kept")).to_have_text(SAVED)
 
 
+def test_a_server_that_cannot_answer_for_a_moment_is_asked_again(page_as):
+    visit = page_as(AUTHOR)
+    page = visit.open("/admin/campaigns/new")
+    visit.expects = 503
+    page.route("**/campaigns/writing", lambda route: route.fulfill(status=503), times=1)
+    write(page, "Máy chủ bận")
+    expect(page.locator("#kept")).to_contain_text("Mất kết nối")
+    expect(page.locator("#kept")).to_have_text(SAVED)
+
+
 def test_the_session_ends(office, page_as):
     visit = page_as(AUTHOR, size=PHONE)
     page = visit.open("/admin/campaigns/new")
