@@ -254,8 +254,8 @@ class ContactMerger:
         return person.is_new or person.id in self._members
 
     def is_seen(self, person: ImportedContact) -> bool:
-        """Return whether this import contained an existing contact by a row further up."""
-        is_own = self._members.get(person.id) == self._list_import.id
+        """Return whether this import contained the contact by a row further up."""
+        is_own = person.is_new or self._members.get(person.id) == self._list_import.id
         return is_own or person.id in self._seen_before or person.id in self._seen_again
 
     def load(self, contact_id: int) -> ImportedContact:
