@@ -62,7 +62,7 @@ from admin.views.users import OrganisationsView, TokensView, UsersView, Webhooks
 from admin.views.visits import HandOverView, VisitOfficersView, VisitsView
 from admin.wording import filters
 from admin.wording.errors import command_language, show_error
-from campaigns.live_permit import is_stopped
+from campaigns.lifecycle import is_stopped
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import public_page
 from deploy import LANGUAGES

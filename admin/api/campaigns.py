@@ -58,7 +58,7 @@ from campaigns.rules.progress import RankRow, RankTable, ShareBasis
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, CampaignState, Exclusion, MessageState, SkipReason
-from campaigns.second_wave import add_recipient
+from campaigns.sweep import add_recipient
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import do_at_will
 from outreach.accounts.permissions import organisations_of, visible_to

@@ -26,7 +26,7 @@ from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
 from admin.wording.filters import LABELS, kind_titles
 from campaigns.checks.doctor import run_checks
-from campaigns.live_permit import allow_live, read_permit
+from campaigns.lifecycle import allow_live, read_permit
 from campaigns.models.privacy import STOPPING, RequestKind
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.kinds import all_kinds

@@ -43,7 +43,7 @@ from campaigns.rules.replies.labels import OFFICER_LABELS, Label
 from campaigns.rules.small_counts import Small, add_up_by
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
-from campaigns.second_wave import refuse_wave
+from campaigns.sweep import refuse_wave
 from campaigns.visits.hand_over import NOT_LISTED, UNANSWERED
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.accounts.users import name_of, names_of

@@ -58,7 +58,7 @@ from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import InstallShare, share_of
 from campaigns.rules.states import CampaignAction, CampaignState
-from campaigns.second_wave import SecondWave, send_second_wave
+from campaigns.sweep import SecondWave, send_second_wave
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.db import count_rows
 from outreach.models.accounts import Organisation, User

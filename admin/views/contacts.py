@@ -31,7 +31,6 @@ from admin.wording.progress import result_name
 from campaigns.analytics.reach import has_result
 from campaigns.cases import conversation
 from campaigns.cases.merge_people import merge_people, unmerge_people
-from campaigns.cases.timeline import read_timeline
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.planning.drives import scope_name
@@ -412,7 +411,7 @@ class ContactsView(AdminPage):
                 if may_open(user.role, "contacts.compare")
                 else [],
                 # What was opened is shown once: all of it.
-                "timeline": read_timeline(
+                "timeline": conversation.read_timeline(
                     session,
                     person,
                     phones,

@@ -46,7 +46,7 @@ from campaigns.analytics.open_tasks import FirstStep, count_incidents, read_card
 from campaigns.analytics.progress import read_drive_figures, read_forecast
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
-from campaigns.live_permit import may_resume_sending, resume_all_sending, stop_all_sending
+from campaigns.lifecycle import may_resume_sending, resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.planning.keep_form import read_kept_forms

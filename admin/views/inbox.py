@@ -28,8 +28,16 @@ from admin.views.base import AdminPage, FormAction, warn
 from admin.wording.errors import show_error
 from admin.wording.filters import kind_has_app, label_of, moment, number
 from campaigns.cases import conversation, handle_case
-from campaigns.cases.alike_cases import Together, handle_together, read_group, read_groups
-from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
+from campaigns.cases.case_list import (
+    CaseFilter,
+    CaseRow,
+    Together,
+    handle_together,
+    read_case_list,
+    read_case_rows,
+    read_group,
+    read_groups,
+)
 from campaigns.cases.rescue import has_lost_alert, read_cries
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case

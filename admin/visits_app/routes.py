@@ -23,7 +23,7 @@ from admin.wording.filters import has_outcome, label_of, listed_values
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import VisitFate, VisitOutcome
-from campaigns.visits import phone_data
+from campaigns.visits import results
 from campaigns.web.responses import HEADERS
 from outreach.accounts.users import NOTED_EVERY, note_seen
 from outreach.accounts.village_officers import find_phone, join_phone
@@ -119,17 +119,17 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
             return _answer({"error": "signed out"}, 401)
         sent = _body()
         try:
-            results, sent_at = _read_results(sent)
+            sent_results, sent_at = _read_results(sent)
         except BadInput as error:
             return _answer({"error": word_error(error)}, 422)
         told = (
-            phone_data.receive_results(runtime, results, sent_at=sent_at, user=officer, keys=keys, now=now)
-            if results
+            results.receive_results(runtime, sent_results, sent_at=sent_at, user=officer, keys=keys, now=now)
+            if sent_results
             else {}
         )
         answer: dict[str, Any] = {"now": _ms(now), "told": told}
         if sent.get("want"):
-            data = phone_data.carry_houses(
+            data = results.carry_houses(
                 runtime, have=str(sent.get("have", "")), user=officer, now=datetime.now(UTC)
             )
             g.kinds_of = runtime.db
@@ -162,14 +162,14 @@ def _body() -> Mapping[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _read_results(sent: Mapping[str, Any]) -> tuple[list[phone_data.SentResult], datetime]:
+def _read_results(sent: Mapping[str, Any]) -> tuple[list[results.SentResult], datetime]:
     """Read what a phone sends. Raises BadInput for what our page would never send."""
     rows = sent.get("results", [])
-    if not isinstance(rows, list) or len(rows) > phone_data.MOST_RESULTS:
+    if not isinstance(rows, list) or len(rows) > results.MOST_RESULTS:
         raise BadInput("visit_results_wrong")
     try:
-        results = [
-            phone_data.SentResult(
+        sent_results = [
+            results.SentResult(
                 key=_key(row["key"]),
                 line_id=_line(row["line"]),
                 outcome=VisitOutcome(row["outcome"]),
@@ -179,7 +179,7 @@ def _read_results(sent: Mapping[str, Any]) -> tuple[list[phone_data.SentResult],
             )
             for row in rows
         ]
-        return results, _moment(sent.get("sent", 0))
+        return sent_results, _moment(sent.get("sent", 0))
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput("visit_results_wrong") from error
 
@@ -216,7 +216,7 @@ def _day(moment: datetime) -> str:
     return f"{local.day}/{local.month}"
 
 
-def _as_json(data: phone_data.PhoneData) -> dict[str, Any]:
+def _as_json(data: results.PhoneData) -> dict[str, Any]:
     """Return what the phone keeps, with the words of the campaigns' kinds. Kinds without an app ask for no smartphone."""
     with force_locale("vi"):
         return {
@@ -251,7 +251,7 @@ def _as_json(data: phone_data.PhoneData) -> dict[str, Any]:
         }
 
 
-def _person(person: phone_data.PhonePerson, kind: str) -> dict[str, Any]:
+def _person(person: results.PhonePerson, kind: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "line": person.line_id,
         "sheet": person.sheet_id,

@@ -16,7 +16,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin.wording.errors import show_error, show_stored_error
 from campaigns.analytics.open_tasks import FirstStep
-from campaigns.cases.timeline import Event
+from campaigns.cases.conversation import Event
 from campaigns.models.campaigns import TemplateState
 from campaigns.models.figures import ReportChannel
 from campaigns.models.privacy import RequestKind

@@ -19,8 +19,12 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.figures import AgencyReport, ReportChannel
 from campaigns.models.replies import AnswerPlace, AnswerSource, OfficerEntry
 from campaigns.planning.drives import drive_for_figures
-from campaigns.replies.one_person import latest_answer
-from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
+from campaigns.replies.record_answer import (
+    AnswerContext,
+    latest_answer,
+    record_officer_answer,
+    undo_answer_by_id,
+)
 from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count, find_heading, read_mark
 from campaigns.rules.replies.labels import USES, Label
 from outreach.accounts.permissions import require_role, visible_to, within_area

@@ -24,7 +24,7 @@ from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_looked_up, count_undecided
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_window, step_times
 from campaigns.goals.goals import read_campaign_goals
-from campaigns.live_permit import is_stopped
+from campaigns.lifecycle import is_stopped
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import InstallReport

@@ -39,7 +39,7 @@ from campaigns.analytics.installs import takes_part
 from campaigns.cases.handle_case import cases_visible_to
 from campaigns.cases.rescue import Cry, flat, has_lost_alert, read_cries
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, waits_for_person
-from campaigns.live_permit import STOP_ALL
+from campaigns.lifecycle import STOP_ALL
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignVersion, Recipient, Switch
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.models.replies import FROM_NUMBER, IS_OPEN_CRY, Case, Reply, SafetyReport

@@ -27,7 +27,7 @@ from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.planning.kinds import find_outside_base
-from campaigns.replies.one_person import counted_id
+from campaigns.replies.record_answer import counted_id
 from campaigns.rules.own_answers import OwnAnswer, keeps_said, read_own_answers, read_word
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised

@@ -27,15 +27,14 @@ from campaigns.models.replies import (
     SafetyReport,
     said_by_number,
 )
-from campaigns.replies.corrections import sign_reply
-from campaigns.replies.one_person import lock_person
 from campaigns.replies.open_case import find_open_help, tell_next
-from campaigns.replies.receive_reply import is_mobile_number
+from campaigns.replies.receive_reply import is_mobile_number, sign_reply
 from campaigns.replies.record_answer import (
     LONGEST_NOTE,
     OWN_SOURCES,
     AnswerContext,
     confirm_held,
+    lock_person,
     read_said,
     record_answer,
     record_officer_answer,

@@ -3,7 +3,7 @@
 All that refers to the merged contact then refers to the one that is kept, and the merged one is removed; a `PersonMerge`
 keeps what it was and where each part went. Of two recipients of one campaign the one who answered last, or else was
 written to, goes on; the other gets no further text and is not counted, and what came from its number is the first one's
-until they are taken apart (campaigns/replies/one_person.py). Wishes to be left alone of either are
+until they are taken apart (campaigns/replies/record_answer.py). Wishes to be left alone of either are
 the person's, as all rows that refer to them. Which tables refer to contacts is asked of the models, as `is_referenced` does.
 """
 
@@ -18,7 +18,7 @@ from campaigns.answer_totals import add_recipient
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, Case
-from campaigns.replies.one_person import is_written_to, move_answers, move_cases
+from campaigns.replies.record_answer import is_written_to, move_answers, move_cases
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.accounts import audit

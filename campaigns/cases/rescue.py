@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import cases_visible_to, close_case, last_cry_of, lock_open_case, may_call
 from campaigns.delivery.outbox import queue_message
-from campaigns.live_permit import is_stopped
+from campaigns.lifecycle import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import BY_ANYBODY, Case, Reply, SafetyReport, said_by_number

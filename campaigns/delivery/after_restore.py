@@ -17,8 +17,7 @@ from campaigns.delivery.claim_messages import NewAttempt, create_attempts
 from campaigns.delivery.message_data import read_list_values, read_outbox
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages
-from campaigns.lifecycle import pause_automatically
-from campaigns.live_permit import RESTORING
+from campaigns.lifecycle import RESTORING, pause_automatically
 from campaigns.models.campaigns import Campaign, Step, Switch
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.rules.delivery import Renderer

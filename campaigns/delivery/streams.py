@@ -14,7 +14,7 @@ from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import CampaignStep, find_stopped, read_outbox
-from campaigns.live_permit import is_stopped, lacks_permit
+from campaigns.lifecycle import is_stopped, lacks_permit
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt, Outbox
 from campaigns.privacy.clocks import quiet_days

@@ -139,7 +139,7 @@ class Handling(BaseWithId):
     handled_at: Mapped[datetime]
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     withdrawn_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
-    # Hash of the reply's words; see campaigns.replies.corrections.
+    # Hash of the reply's words; see campaigns.replies.receive_reply.
     signature: Mapped[str | None] = mapped_column(String(32), index=True)
     undone_at: Mapped[datetime | None]
 

@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, Case, SafetyReport
-from campaigns.replies.one_person import find_counted
 from campaigns.replies.open_case import note_cry, open_help_case, open_number_case
-from campaigns.replies.record_answer import AnswerContext, lock_link, record_answer
+from campaigns.replies.record_answer import AnswerContext, find_counted, lock_link, record_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label

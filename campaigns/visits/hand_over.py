@@ -18,8 +18,12 @@ from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
 from campaigns.planning.drives import campaign_scopes
-from campaigns.replies.one_person import counted_id
-from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
+from campaigns.replies.record_answer import (
+    AnswerContext,
+    counted_id,
+    record_officer_answer,
+    undo_answer_by_id,
+)
 from campaigns.rules.own_answers import read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import ReturnedMarks, read_marks, value_key, village_key

@@ -22,7 +22,7 @@ from campaigns.models.replies import AnswerSource, InstallReport, SafetyReport
 from campaigns.planning.audience import are_others
 from campaigns.planning.drives import campaign_scopes
 from campaigns.privacy.requests import opted_out_of_drive, shown_answer
-from campaigns.replies.one_person import counted_id
+from campaigns.replies.record_answer import counted_id
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import closes_at, common_hours
 from campaigns.rules.states import Exclusion, MessageState

@@ -26,7 +26,7 @@ from sqlalchemy.orm import aliased
 
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.replies import SafetyReport
-from campaigns.replies.one_person import counted_id
+from campaigns.replies.record_answer import counted_id
 from campaigns.rules.states import Exclusion
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.contacts.wishes import LEFT_ALONE

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from campaigns.models.activities import VisitResult
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.visits import VisitOutcome
-from campaigns.visits.phone_data import SentResult, receive_results
+from campaigns.visits.results import SentResult, receive_results
 from deploy.chromium import find_chromium
 from outreach.accounts.users import find_user
 from outreach.accounts.village_officers import shut_out

@@ -26,7 +26,7 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import CampaignAction, CampaignState, MessageState
-from campaigns.second_wave import send_second_wave
+from campaigns.sweep import send_second_wave
 from outreach.accounts.kept_filters import keep_filters, read_filters, remove_filters
 from outreach.accounts.users import create_organisation, find_user
 from outreach.accounts.village_officers import add_officer, list_officers
@@ -518,7 +518,7 @@ def test_all_that_happened_stands_in_one_line_the_newest_first(client, world, tm
     assert "phiếu ký số 7" in " ".join(told)
     assert "bà dùng lại số này" in told[0]
     assert number(1) not in " ".join(told)
-    monkeypatch.setattr("campaigns.cases.timeline.ON_A_PAGE", 3)
+    monkeypatch.setattr("campaigns.cases.conversation.ON_A_PAGE", 3)
     shown = client.get(page).text
     assert lines(shown) == told[:3]
     older = re.search(r'href="([^"]+from=3[^"]*)"', shown)

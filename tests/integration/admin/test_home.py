@@ -8,8 +8,7 @@ from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import count_incidents, read_first_steps
 from campaigns.delivery.record_outcomes import add_incident
-from campaigns.lifecycle import pause_automatically
-from campaigns.live_permit import is_stopped
+from campaigns.lifecycle import is_stopped, pause_automatically
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.sending_hours import VIETNAM

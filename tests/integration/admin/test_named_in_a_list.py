@@ -23,8 +23,7 @@ from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from campaigns.privacy.requests import record_request
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.visits import VisitOutcome
-from campaigns.visits.phone_data import read_houses
-from campaigns.visits.results import enter_results
+from campaigns.visits.results import enter_results, read_houses
 from campaigns.visits.sheets import assign_sheet, create_sheet, read_lines
 from outreach.accounts.village_officers import add_officer
 from outreach.contacts.contact import (

@@ -10,7 +10,7 @@ from campaigns.analytics import campaign_status
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
-from campaigns.live_permit import stop_all_sending
+from campaigns.lifecycle import stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.sending_hours import StallReason

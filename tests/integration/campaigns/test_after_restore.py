@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from campaigns.delivery.after_restore import settle_restored
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
-from campaigns.live_permit import is_stopped
+from campaigns.lifecycle import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer
@@ -17,8 +17,7 @@ from campaigns.models.reports import ReportLink
 from campaigns.reports.documents import address_of, make_link
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
-from campaigns.second_wave import send_second_wave
-from campaigns.sweep import REPORT_TIMEOUT
+from campaigns.sweep import REPORT_TIMEOUT, send_second_wave
 from outreach.accounts.api_tokens import authenticate_token
 from outreach.accounts.users import begin_session, find_session
 from outreach.backups.backups import create_backup, restore_backup

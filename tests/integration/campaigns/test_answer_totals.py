@@ -168,9 +168,9 @@ def test_where_a_recipient_stands_is_changed_in_few_places():
         if changes.search(path.read_text(encoding="utf-8"))
     }
     assert found == {
-        "campaigns/replies/one_person.py",
+        "campaigns/replies/record_answer.py",
         "campaigns/planning/audience.py",  # of a new audience, before it is counted
-        "campaigns/second_wave.py",  # when somebody joined, no answer
+        "campaigns/sweep.py",  # when somebody joined, no answer
         "campaigns/privacy/retention.py",  # takes the person alone away, no answer
         "campaigns/privacy/health_answers.py",  # only which merge left somebody out
         "outreach/migrations/versions/0166_reports_of_merged.py",  # counts what it changes

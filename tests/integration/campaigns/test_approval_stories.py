@@ -18,8 +18,7 @@ from campaigns.planning.correct_texts import confirm_correction, propose_correct
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
-from campaigns.second_wave import send_second_wave
-from campaigns.sweep import SweepResult, _open_steps
+from campaigns.sweep import SweepResult, _open_steps, send_second_wave
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import LoaError

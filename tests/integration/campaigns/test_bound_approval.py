@@ -8,8 +8,15 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, perform_action
-from campaigns.live_permit import allow_live, read_permit, require_permit
+from campaigns.lifecycle import (
+    allow_live,
+    create_campaign,
+    edit_campaign,
+    find_campaign,
+    perform_action,
+    read_permit,
+    require_permit,
+)
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.checks import LivePermit
 from campaigns.planning.correct_texts import confirm_correction, propose_correction
@@ -17,7 +24,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.checks import Check, fault
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
-from campaigns.second_wave import send_second_wave
+from campaigns.sweep import send_second_wave
 from outreach.accounts.users import create_organisation, find_user
 from outreach.contacts.lists import record_basis
 from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, OrganisationKind, Role, User

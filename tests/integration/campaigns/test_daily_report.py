@@ -50,7 +50,7 @@ from campaigns.rules.reports.template import ReportAction
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.rules.visits import VisitOutcome
-from campaigns.second_wave import send_second_wave
+from campaigns.sweep import send_second_wave
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.users import find_user

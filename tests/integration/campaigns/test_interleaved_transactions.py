@@ -12,8 +12,7 @@ from campaigns.lifecycle import change_state
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
-from campaigns.second_wave import send_second_wave
-from campaigns.sweep import complete_finished, skip_past_deadline, start_scheduled
+from campaigns.sweep import complete_finished, send_second_wave, skip_past_deadline, start_scheduled
 from outreach.contacts.suppressions import lock_phone
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, number

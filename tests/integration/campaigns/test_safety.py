@@ -27,7 +27,7 @@ from campaigns.cases.rescue import (
     read_cries,
     shown_cry,
 )
-from campaigns.live_permit import stop_all_sending
+from campaigns.lifecycle import stop_all_sending
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import RequestKind

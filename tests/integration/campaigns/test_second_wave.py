@@ -21,7 +21,7 @@ from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState, Exclusion, MessageState
-from campaigns.second_wave import SecondWave, send_second_wave
+from campaigns.sweep import SecondWave, send_second_wave
 from outreach.accounts.users import find_user
 from outreach.contacts.contact import Closing, lift_suppression
 from outreach.models.accounts import AuditEvent, Role

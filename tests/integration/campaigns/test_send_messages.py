@@ -11,7 +11,7 @@ from sqlalchemy import select
 from campaigns.delivery import claim_messages
 from campaigns.delivery.send_messages import SendBuffer
 from campaigns.delivery.streams import reserve_capacity
-from campaigns.live_permit import resume_all_sending, stop_all_sending
+from campaigns.lifecycle import resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.delivery import Renderer

@@ -15,7 +15,7 @@ from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.conversation import read_items
 from campaigns.cases.handle_case import close_case, label_reply, last_cry_of
 from campaigns.cases.rescue import alert_officers, enqueue_due_alerts
-from campaigns.live_permit import resume_all_sending, stop_all_sending
+from campaigns.lifecycle import resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case, Reply
