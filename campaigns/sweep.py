@@ -95,7 +95,6 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError, NotFound, WrongState, or_raise
 from outreach.rules.gateway import Channel
-from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.quiet_days import QuietDays
 from outreach.rules.wishes import EVERYTHING
@@ -130,7 +129,7 @@ UNREPORTED_LIMIT = 2000
 
 def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
     """Run all parts, each in its own transaction: a part that fails does not stop the others."""
-    db, result, key = runtime.db, SweepResult(), runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    db, result = runtime.db, SweepResult()
 
     def start() -> None:
         with db.write() as session:
@@ -139,8 +138,8 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
 
     def expire() -> None:
         with db.write() as session:
-            result.leases_expired = expire_leases(session, now=now, secret_key=key)
-            adopt_known(session, settings=runtime.settings, now=now, secret_key=key)
+            result.leases_expired = expire_leases(session, now=now)
+            adopt_known(session, settings=runtime.settings, now=now)
 
     def apply() -> None:
         result.statuses = apply_all_statuses(runtime, now=now)
@@ -149,7 +148,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
         with db.write() as session:
             result.past_deadline = skip_past_deadline(session, now=now)
         with db.write() as session:
-            result.silent = mark_unreported(session, now=now, secret_key=key)
+            result.silent = mark_unreported(session, now=now)
             fold_attempt_totals(session, now=now)
             fold_answer_totals(session)
             rest_failing(session, now=now)
@@ -242,13 +241,13 @@ def _require_approvals(runtime: Runtime, session: Session, step_id: int) -> None
 
 def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
     """Apply receipts and status callbacks until none waits, each round in its own transaction. Returns how many."""
-    total, key = 0, runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    total = 0
     match = partial(match_receipts, reference_key=runtime.settings.secret_key)
     for apply, limit in ((match, MATCH_LIMIT), (apply_status_callbacks, APPLY_LIMIT)):
         applied = limit
         while applied >= limit:
             with runtime.db.write() as session:
-                applied = apply(session, now=now, secret_key=key)
+                applied = apply(session, now=now)
             total += applied
     return total
 
@@ -283,7 +282,7 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
     return count
 
 
-def mark_unreported(session: Session, *, now: datetime, secret_key: str) -> int:
+def mark_unreported(session: Session, *, now: datetime) -> int:
     """Set attempts that the gateway accepted but never reported on to `no_report`. Returns how many.
 
     A late report still counts.
@@ -297,7 +296,7 @@ def mark_unreported(session: Session, *, now: datetime, secret_key: str) -> int:
         .limit(UNREPORTED_LIMIT)
     ).all()
     reports = [AttemptReport(attempt_id, AttemptState.NO_REPORT) for attempt_id in attempt_ids]
-    return apply_reports(session, reports, now=now, secret_key=secret_key)
+    return apply_reports(session, reports, now=now)
 
 
 def start_scheduled(session: Session, *, now: datetime) -> list[int]:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
 
-from outreach.core.db import Database
+from outreach.core.db import Database, Installation
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import open_sealed
@@ -55,7 +55,9 @@ class Runtime:
     _refresh_at: float = field(init=False, default=0.0)  # by time.monotonic
 
     def __post_init__(self) -> None:
-        self._variables = self.settings
+        self._variables = own = self.settings
+        audit, numbers = own.keys_of(Purpose.AUDIT), own.keys_of(Purpose.SUPPRESSIONS)
+        self.db = self.db.of(Installation(audit, numbers, own.is_live))
 
     def refresh(self, *, at_once: bool = False) -> None:
         """Read what the office has set, where that was not done lately. Web and workers call it before each request and job."""
@@ -127,7 +129,7 @@ def open_runtime(settings: Settings) -> Runtime:
     )
     return Runtime(
         settings=settings,
-        db=Database(settings.database_url, audit_keys=settings.keys_of(Purpose.AUDIT)),
+        db=Database(settings.database_url),
         redis=redis,
         job_queue=JobQueue(redis),
         webhooks=TwilioWebhooks(settings),

@@ -21,7 +21,7 @@ from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_app
 from campaigns.privacy.health_answers import separate_health_answers
 from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
 from campaigns.replies.gateway_inbox import has_parts, join_parts
-from campaigns.replies.record_answer import AnswerContext, confirm_overdue
+from campaigns.replies.record_answer import confirm_overdue
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings
 from campaigns.reports.user_notices import enqueue_due_notices, mail_notices
@@ -43,7 +43,6 @@ from outreach.imports.exchange import EVERY_S, exchange_wishes
 from outreach.imports.uploads import UploadContext, remove_ended, remove_unconfirmed, uploads_to_process
 from outreach.imports.uploads import process_upload as run_upload
 from outreach.models.office import ENVIRONMENT
-from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from workers import context
 from workers.context import (
@@ -135,7 +134,7 @@ def _enqueue_retries(worker_runtime: Runtime, *, now: datetime) -> None:
 
 def _confirm_held(worker_runtime: Runtime, *, now: datetime) -> None:
     with worker_runtime.db.write() as session:
-        confirm_overdue(session, keys=AnswerContext.of(worker_runtime.settings), now=now)
+        confirm_overdue(session, now=now)
 
 
 def _join_parts(worker_runtime: Runtime, *, now: datetime) -> None:
@@ -218,19 +217,18 @@ def remove_expired_job() -> dict[str, int]:
 
 def process_upload_job(upload_id: int) -> dict[str, int]:
     """Check, store or undo an uploaded list, as its state asks for."""
-    upload_context = UploadContext(runtime().db, *_folder_and_key(), stop_requested.is_set)
+    upload_context = UploadContext(runtime().db, _folder(), stop_requested.is_set)
     return {"worked": int(run_upload(upload_context, upload_id))}
 
 
-def _folder_and_key() -> tuple[Path, str]:
-    """Return where uploads are, and the key of what is suppressed."""
-    return Path(runtime().settings.uploads_dir), runtime().settings.keys_of(Purpose.SUPPRESSIONS)
+def _folder() -> Path:
+    """Return where uploads are."""
+    return Path(runtime().settings.uploads_dir)
 
 
 def process_register_job(register_id: int) -> dict[str, int]:
     """Replace the do-not-call register by a received file."""
-    folder, key = _folder_and_key()
-    return {"worked": int(do_not_call.process_file(runtime().db, folder, register_id, secret_key=key))}
+    return {"worked": int(do_not_call.process_file(runtime().db, _folder(), register_id))}
 
 
 def exchange_job() -> dict[str, int]:

@@ -61,7 +61,6 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerSource, Reply, ReplyState
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
 from campaigns.replies.gateway_inbox import hand_in_reply, id_prefix
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, MessageState
@@ -99,7 +98,6 @@ from outreach.models.contacts import (
 from outreach.rules.errors import NotFound, or_raise
 from outreach.rules.kept_values import LONGEST_NAME as LONGEST_FIELD_NAME
 from outreach.rules.kept_values import LONGEST_VALUE, MOST_FIELDS
-from outreach.rules.keys import Purpose
 from outreach.rules.wishes import EVERYTHING
 
 MOST_ROWS = 100_000
@@ -225,8 +223,7 @@ def add_contact_routes(api: Api) -> None:
                 now=datetime.now(UTC),
             )
             if is_new and len(rows) <= AT_ONCE:
-                secret_key = settings.keys_of(Purpose.SUPPRESSIONS)
-                process_upload(UploadContext(api.runtime.db, folder, secret_key, lambda: False), upload.id)
+                process_upload(UploadContext(api.runtime.db, folder, lambda: False), upload.id)
         with api.runtime.db.read() as session:
             result = _describe(session, find_upload_of_token(session, upload.id, bearer=bearer()))
         is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
@@ -595,7 +592,6 @@ _PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "r
 
 
 def add_reply_routes(api: Api) -> None:
-    keys = AnswerContext.of(api.settings)
 
     @api.route("GET /answers", Right.REPLIES_READ, "AnswerPage")
     def list_answers() -> Response:
@@ -707,7 +703,6 @@ def add_reply_routes(api: Api) -> None:
                     is_opt_out=body.get("opt_out", False),
                     at=_read_moment(body["at"]) if "at" in body else now,
                     bearer=bearer(),
-                    keys=keys,
                     now=now,
                 ).id
 

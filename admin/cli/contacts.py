@@ -14,7 +14,6 @@ from admin.cli.base import A_FILE, Day, Group, json_option, output, read_lines, 
 from campaigns.cases.handle_case import export_examples
 from campaigns.planning.kinds import known_kinds, load_kinds
 from campaigns.replies.gateway_inbox import import_log
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.asked import Asked, read_asked
 from campaigns.rules.replies.context import without_quote
@@ -266,9 +265,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def import_replies(file: Path) -> None:
         """Import a reply log (CSV, Excel) of an operator or a phone; importing it again changes nothing."""
-        settings = runtime.settings
-        keys = AnswerContext.of(settings)
-        done = import_log(runtime, file, keys=keys, actor_id=None, now=datetime.now(UTC))
+        done = import_log(runtime, file, actor_id=None, now=datetime.now(UTC))
         says = _("Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.", **asdict(done))
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))

@@ -576,9 +576,7 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def rehash() -> None:
         """Bring the hashes of suppressed numbers that are known under the newest key."""
-        changed = rehash_suppressions(
-            runtime, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), now=datetime.now(UTC)
-        )
+        changed = rehash_suppressions(runtime, now=datetime.now(UTC))
         output({"changed": changed}, _("Đã chuyển %(n)s số bị chặn sang khóa mới.", n=changed))
 
     return [keys]

@@ -39,7 +39,7 @@ from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import office_kinds
 from campaigns.planning.registered_templates import register_sender
 from campaigns.replies.receive_reply import receive_reply
-from campaigns.replies.record_answer import AnswerContext, record_page_answer
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.reports.settings import save_form
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.approvals import LaunchTerms
@@ -60,7 +60,6 @@ from outreach.places.areas import load_areas
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import Accepted, Cause, InboundMessage
 from outreach.rules.identity import name_key, name_order
-from outreach.rules.keys import Purpose
 from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
@@ -385,12 +384,11 @@ def _run_campaign(
     change_campaign(session, campaign_id, CampaignAction.APPROVE, terms=terms, user=approver, now=then)
     change_campaign(session, campaign_id, CampaignAction.LAUNCH, terms=terms, user=author, now=then)
     open_step(session, steps_due(session, now=then, quiet=NO_DAYS)[0], settings=settings, now=then)
-    keys = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=False)
     first = min(contacts // 2, _ONE_BY_ONE)
     for sent in range(0, first, 500):
         most = min(500, first - sent)
         _pretend_to_send(session, settings, campaign_id, most=most, chance=chance, then=then)
-    _answer_as_residents(session, campaign_id, chance=chance, keys=keys, then=then)
+    _answer_as_residents(session, campaign_id, chance=chance, then=then)
     if contacts // 2 > _ONE_BY_ONE:
         send_in_bulk(session, campaign_id, contacts // 2 - _ONE_BY_ONE, then=then)
     change_campaign(session, campaign_id, CampaignAction.PAUSE, terms=None, user=author, now=now)
@@ -413,12 +411,12 @@ def _pretend_to_send(
         else AttemptReport(item.attempt_id, AttemptState.UNDELIVERED, cause=chance.choices(*_LOST)[0].value)
         for item in batch.claims
     ]
-    apply_reports(session, reports, now=then, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
+    apply_reports(session, reports, now=then)
     return len(batch.claims) + batch.skipped
 
 
 def _answer_as_residents(
-    session: Session, campaign_id: int, *, chance: random.Random, keys: AnswerContext, then: datetime
+    session: Session, campaign_id: int, *, chance: random.Random, then: datetime
 ) -> None:
     """Record answers: four in ten of those reached answer within two days, two thirds of them on the page."""
     reached = session.execute(
@@ -438,13 +436,13 @@ def _answer_as_residents(
             pressed = chance.choices(("installed", "need_help", "no_smartphone", "opt_out"), (80, 8, 10, 2))[
                 0
             ]
-            record_page_answer(session, recipient_id, pressed, keys=keys, now=at)
+            record_page_answer(session, recipient_id, pressed, now=at)
         else:
             text = chance.choices(words, weights)[0]
             inbound = InboundMessage(
                 f"SM{chance.getrandbits(128):032x}", e164, SENDER, text, is_opt_out=False
             )
-            receive_reply(session, inbound, keys=keys, now=at)
+            receive_reply(session, inbound, now=at)
 
 
 _BODY = "UB MTTQ tinh Kon Tum moi ong/ba cai Bluezone de phong dich"

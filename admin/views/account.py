@@ -247,7 +247,11 @@ _NONCE = "totp_nonce"
 
 class SecondFactorView(AdminPage):
     name, endpoint, url = "", "second_factor", "/admin/account/second-factor"
-    purpose = Purpose.SECOND_FACTORS
+
+    @property
+    def secret_key(self) -> str:
+        """The keys that its use cases take."""
+        return self.settings.keys_of(Purpose.SECOND_FACTORS)
 
     @expose("/", methods=["POST"])
     def confirm(self) -> ResponseReturnValue:

@@ -168,7 +168,7 @@ class AgenciesView(AdminPage):
         def store(runtime: Runtime, **values: Any) -> RosterResult:
             with form.file.saved() as path:
                 people = read_roster(path)
-            return submit_roster(runtime, organisation_id, people, keys=self.keys, **values)
+            return submit_roster(runtime, organisation_id, people, **values)
 
         return self.submit_form(form, store, message=_roster_message)
 

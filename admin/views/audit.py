@@ -335,13 +335,11 @@ class PrivacyRequestsView(AdminPage):
     @expose("/of/<int:contact_id>", methods=["POST"])
     def record(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
-        form, key = RequestForm(), self.secret_key
+        form = RequestForm()
         message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
         if form.kind.data in STOPPING:
             message += " " + _("Từ bây giờ người này không nhận tin nữa.")
-        return self.submit_form(
-            form, requests.record_request, contact_id, secret_key=key, message=message, page=url
-        )
+        return self.submit_form(form, requests.record_request, contact_id, message=message, page=url)
 
     @expose("/of/<int:contact_id>/consent", methods=["POST"])
     def consent(self, contact_id: int) -> ResponseReturnValue:

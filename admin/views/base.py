@@ -34,12 +34,10 @@ from admin.forms import Form
 from admin.permissions import CONFIRMED, may_open
 from admin.wording.filters import LABELS, label_of, moment, number
 from campaigns.planning.drives import current_drive_id, find_drive
-from campaigns.replies.record_answer import AnswerContext
 from outreach.core.settings import Settings
 from outreach.core.spreadsheets import MEDIA_TYPE, escape_formula, workbook_bytes
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.rules.errors import LoaError, NotFound
-from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import take_lost_jobs
 
@@ -69,21 +67,10 @@ class PageAccess:
     endpoint: Any
     url: Any
     under = ""
-    purpose = Purpose.SUPPRESSIONS  # of the keys that its use cases take
 
     @property
     def settings(self) -> Settings:
         return self.runtime.settings
-
-    @property
-    def secret_key(self) -> str:
-        """The keys of the view's purpose: by default those that hashes of numbers are made with."""
-        return self.settings.keys_of(self.purpose)
-
-    @property
-    def keys(self) -> AnswerContext:
-        """What it takes to record an answer."""
-        return AnswerContext.of(self.settings)
 
     def is_accessible(self) -> bool:
         return bool(
@@ -130,7 +117,7 @@ class PageAccess:
     def do(self, use_case: Callable[..., R], *args: Any, **values: Any) -> R:
         """Call a use case as the signed-in user, with the keys or settings that it takes. NotFound becomes a 404 page."""
         g.kinds_of = self.runtime.db  # some pages are drawn from what the use case returns
-        for name in {"secret_key", "keys", "settings"} & signature(use_case).parameters.keys():
+        for name in {"secret_key", "settings"} & signature(use_case).parameters.keys():
             values.setdefault(name, getattr(self, name))
         try:
             result = use_case(self.runtime, *args, user=current_user, now=datetime.now(UTC), **values)

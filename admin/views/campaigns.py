@@ -404,8 +404,7 @@ class SendingView(AdminPage):
 def decide_unknown_messages(view: AdminPage, campaign_id: int | None, choice: str) -> None:
     """Resend messages of unknown outcome or count them as sent, and flash how many there were."""
     is_resend = choice == "resend"
-    key = view.secret_key
-    count = view.do(decide_unknown, campaign_id, resend=is_resend, secret_key=key)
+    count = view.do(decide_unknown, campaign_id, resend=is_resend)
     if not count:
         flash(_("Không còn tin nào cần quyết định."), "info")
     elif is_resend:

@@ -434,9 +434,7 @@ class ReplyLogView(AdminPage):
 
         def store(runtime: Runtime, *, user: User, now: datetime) -> LogImportResult:
             with form.file.saved() as path:
-                return import_log(
-                    runtime, path, keys=self.keys, actor_id=user.id, now=now, most_rows=MOST_ROWS
-                )
+                return import_log(runtime, path, actor_id=user.id, now=now, most_rows=MOST_ROWS)
 
         def told(result: LogImportResult) -> str:
             flash(_import_message(result), "success" if result.new or not result.unreadable else "error")
@@ -572,7 +570,7 @@ class AlikeView(AdminPage):
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
         """Label the chosen replies."""
-        return self._together(case_id, LabelForm(), handle_case.label_reply, undo="undo", keys=self.keys)
+        return self._together(case_id, LabelForm(), handle_case.label_reply, undo="undo")
 
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
@@ -584,15 +582,13 @@ class AlikeView(AdminPage):
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
         """Close the chosen cases."""
-        return self._together(
-            case_id, GroupCloseForm(), handle_case.close_case, keys=self.keys, note="", result=None
-        )
+        return self._together(case_id, GroupCloseForm(), handle_case.close_case, note="", result=None)
 
     @expose("/undo", methods=["POST"])
     def undo(self) -> ResponseReturnValue:
         """Take back what was just done to several cases: their label, or that they were closed."""
         if request.form.get("what") == "undo":
-            return self._together(None, Form(), handle_case.undo_reply_label, keys=self.keys)
+            return self._together(None, Form(), handle_case.undo_reply_label)
         return self._together(None, Form(), handle_case.reopen_case)
 
     def _together(

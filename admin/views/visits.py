@@ -575,9 +575,7 @@ class HandOverView(AdminPage):
 
         number = request.form.get("page", 1, type=int)
         page = url_for(".index", campaign_id=campaign_id, **_requested()._asdict(), page=number)
-        return self.submit_form(
-            form, record, opened=opened_campaigns(), keys=self.keys, message=told, page=page
-        )
+        return self.submit_form(form, record, opened=opened_campaigns(), message=told, page=page)
 
 
 def _waiting(session: Session, user: User, campaign_id: int) -> int:

@@ -20,7 +20,6 @@ from flask_babel import force_locale
 from limits import RateLimitItemPerHour
 
 from admin.wording.filters import has_outcome, label_of, listed_values
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import VisitFate, VisitOutcome
 from campaigns.visits import results
@@ -71,7 +70,6 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
     """Create the routes. A phone that was signed out gets 401 and deletes what it holds."""
     app = Blueprint("visits_app", __name__, url_prefix="/visits")
     settings = runtime.settings
-    keys = AnswerContext.of(settings)
 
     @app.get("/")
     def page() -> ResponseReturnValue:
@@ -123,7 +121,7 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
         except BadInput as error:
             return _answer({"error": word_error(error)}, 422)
         told = (
-            results.receive_results(runtime, sent_results, sent_at=sent_at, user=officer, keys=keys, now=now)
+            results.receive_results(runtime, sent_results, sent_at=sent_at, user=officer, now=now)
             if sent_results
             else {}
         )

@@ -19,12 +19,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.figures import AgencyReport, ReportChannel
 from campaigns.models.replies import AnswerPlace, AnswerSource, OfficerEntry
 from campaigns.planning.drives import drive_for_figures
-from campaigns.replies.record_answer import (
-    AnswerContext,
-    latest_answer,
-    record_officer_answer,
-    undo_answer_by_id,
-)
+from campaigns.replies.record_answer import latest_answer, record_officer_answer, undo_answer_by_id
 from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count, find_heading, read_mark
 from campaigns.rules.replies.labels import USES, Label
 from outreach.accounts.permissions import require_role, visible_to, within_area
@@ -206,7 +201,6 @@ def submit_roster(
     note: str,
     drive_id: int | None = None,
     user: User,
-    keys: AnswerContext,
     now: datetime,
 ) -> RosterResult:
     """Store a roster's figures and, if a campaign is given, its marks. Repeating it changes no mark.
@@ -242,7 +236,7 @@ def submit_roster(
     )
     if campaign is None or not is_latest:
         return RosterResult(report)
-    return _mark(session, report, agency, campaign.id, by_number(people), user=user, keys=keys, now=now)
+    return _mark(session, report, agency, campaign.id, by_number(people), user=user, now=now)
 
 
 def _mark(
@@ -253,7 +247,6 @@ def _mark(
     marks: Mapping[str, bool],
     *,
     user: User,
-    keys: AnswerContext,
     now: datetime,
 ) -> RosterResult:
     marked = taken_back = contrary = 0
@@ -281,7 +274,6 @@ def _mark(
                 place=AnswerPlace.ROSTER,
                 note=agency.name,
                 user=user,
-                keys=keys,
                 now=now,
             )
             if answer:

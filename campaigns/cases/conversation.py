@@ -26,7 +26,7 @@ from campaigns.planning.drives import scope_name
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.requests import RequestRow, opted_out_of_drive, shown_answer
 from campaigns.replies.acknowledgements import resident_name
-from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
+from campaigns.replies.record_answer import read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.delivery import LINK, told_as
 from campaigns.rules.links import LENGTH, mask_tokens
@@ -238,7 +238,6 @@ def record_answer(
     place: AnswerPlace,
     note: str,
     user: User,
-    keys: AnswerContext,
     now: datetime,
 ) -> bool:
     """Record an answer given at the door, by phone or at a meeting.
@@ -265,9 +264,7 @@ def record_answer(
         raise BadInput("answer_not_chosen")
     if recipient.phone_id is None or recipient.exclusion is not None:
         raise BadInput("contact_not_written_to")
-    answer = record_officer_answer(
-        session, recipient, word, place=place, note=note, user=user, keys=keys, now=now
-    )
+    answer = record_officer_answer(session, recipient, word, place=place, note=note, user=user, now=now)
     if answer is not None:
         is_health = session.scalar(select(Campaign.is_health).where(Campaign.id == campaign_id))
         # Entries outlive what they name: an answer about health is in none.

@@ -32,7 +32,6 @@ from campaigns.replies.receive_reply import is_mobile_number, sign_reply
 from campaigns.replies.record_answer import (
     LONGEST_NOTE,
     OWN_SOURCES,
-    AnswerContext,
     confirm_held,
     lock_person,
     read_said,
@@ -209,7 +208,6 @@ def close_case(
     result: str | None,
     seen: int | None = None,
     user: User,
-    keys: AnswerContext,
     now: datetime,
 ) -> None:
     """Close a case with its outcome, and record the resident's answer (`result`) if there is one. A held opt-out that keeps its label counts.
@@ -224,13 +222,11 @@ def close_case(
     answer: Answer | None = None
     if result and recipient:
         place = AnswerPlace.HOME if outcome is CaseOutcome.VISITED else AnswerPlace.PHONE
-        answer = record_officer_answer(
-            session, recipient, result, place=place, note=note, user=user, keys=keys, now=now
-        )
+        answer = record_officer_answer(session, recipient, result, place=place, note=note, user=user, now=now)
     case.result_id = id_of(answer)
     if case.kind is CaseKind.OPT_OUT and case.reply_id:
         enqueue_after_commit(session, enqueue_send)
-        confirm_held(session, session.get_one(Reply, case.reply_id), keys=keys, now=now)
+        confirm_held(session, session.get_one(Reply, case.reply_id), now=now)
     mark_closed(case, outcome, user=user, now=now, note=note)
     audit.record(session, "case.finish", case, user, now, outcome=outcome.value)
 
@@ -305,14 +301,7 @@ class Labelled:
 
 @use_case
 def label_reply(
-    session: Session,
-    case_id: int,
-    word: str,
-    *,
-    seen: int | None = None,
-    user: User,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, case_id: int, word: str, *, seen: int | None = None, user: User, now: datetime
 ) -> Labelled:
     """Confirm or correct the label of a case's reply, and record it as an answer with its effects.
 
@@ -331,9 +320,9 @@ def label_reply(
     is_closed = _close_or_convert(session, case, label, recipient, user=user, now=now)
     withdrawn = _withdraw(session, reply, said, now=now)
     if label is Label.OPT_OUT and not withdrawn:
-        confirm_held(session, reply, keys=keys, now=now)
+        confirm_held(session, reply, now=now)
     if case.phone_id is None and label in CLOSING:
-        case.phone_id = reply.phone_id = _phone_of(session, reply.sender, keys=keys, now=now)
+        case.phone_id = reply.phone_id = _phone_of(session, reply.sender, now=now)
     is_answer = label not in NON_ANSWERS
     counts_for = recipient or (label in CLOSING and case.phone_id)
     answer = None
@@ -344,7 +333,6 @@ def label_reply(
             phone_id=case.phone_id,
             recipient=recipient,
             source=AnswerSource.OFFICER,
-            keys=keys,
             now=now,
             # Anybody who has the number may have written it.
             heard=(WishSource(reply.channel.source), user.id),
@@ -388,14 +376,14 @@ def _withdraw(session: Session, reply: Reply, said: GivenAnswer, *, now: datetim
     return automatic if is_undone else None
 
 
-def _phone_of(session: Session, sender: str, *, keys: AnswerContext, now: datetime) -> int | None:
+def _phone_of(session: Session, sender: str, *, now: datetime) -> int | None:
     """Return the phone of a sender who was in no list, locked.
 
     Returns None for a short code or a name, which gets no messages.
     """
     if not is_mobile_number(sender):
         return None
-    phone_id = find_or_create_phones(session, [sender], secret_key=keys.secret_key, now=now)[sender]
+    phone_id = find_or_create_phones(session, [sender], now=now)[sender]
     # Safe after the case: no holder of this phone's lock looks for a case without phone.
     lock_phone(session, phone_id)
     return phone_id
@@ -418,9 +406,7 @@ def _close_or_convert(
 
 
 @use_case
-def undo_reply_label(
-    session: Session, case_id: int, *, user: User, keys: AnswerContext, now: datetime
-) -> None:
+def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetime) -> None:
     """Undo the label an officer gave a case's reply. Raises NotFound, NotAllowed, WrongState."""
     case = lock_case(session, case_id, user=user, now=now)
     given = select(Handling).where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
@@ -449,7 +435,7 @@ def undo_reply_label(
         raise WrongState("case_answered_since")
     withdrawn = find_row(session, Answer, handling.withdrawn_id)
     if withdrawn and case.phone_id:
-        _give_again(session, withdrawn, case.phone_id, reply, recipient, keys=keys, now=now)
+        _give_again(session, withdrawn, case.phone_id, reply, recipient, now=now)
     reply.state = ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED
     handling.undone_at = now
     audit.record(session, "case.undo", case, user, now)
@@ -462,7 +448,6 @@ def _give_again(
     reply: Reply,
     recipient: Recipient | None,
     *,
-    keys: AnswerContext,
     now: datetime,
 ) -> None:
     """Record a withdrawn answer as a late reply: it overrides nothing that was said since, except as an opt-out."""
@@ -474,7 +459,6 @@ def _give_again(
         phone_id=phone_id,
         recipient=recipient,
         source=withdrawn.source,
-        keys=keys,
         now=now,
         reply_id=reply.id,
         acknowledge=False,

@@ -25,7 +25,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import BY_ANYBODY, Case, Reply, SafetyReport, said_by_number
 from campaigns.replies.receive_reply import REPLY_WINDOW
-from campaigns.replies.record_answer import LONGEST_NOTE, AnswerContext
+from campaigns.replies.record_answer import LONGEST_NOTE
 from campaigns.replies.safety import is_cry_of, record_safety
 from campaigns.rules.cases import URGENT_WAITS, CaseKind, CaseOutcome
 from campaigns.rules.content import PAGE_WORDS
@@ -57,7 +57,6 @@ from outreach.models.accounts import Area, User
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.formats import way_to
-from outreach.rules.keys import Purpose
 from outreach.rules.phone_numbers import read_phone_cell
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
@@ -347,7 +346,6 @@ def note_case(
     outcome: CaseOutcome | None,
     seen: int | None = None,
     user: User,
-    keys: AnswerContext,
     now: datetime,
 ) -> None:
     """Set the note of an open case; with an outcome, close it with those that are joined to it. Raises BadInput, NotFound, NotAllowed, WrongState."""
@@ -365,7 +363,7 @@ def note_case(
     for each in sorted(flat(own), key=lambda cry: cry.id):
         said = note.strip() or each.note
         about: dict[str, Any] = {"note": said, "result": None, "seen": seen}
-        close_case(session, each.id, outcome, **about, user=user, keys=keys, now=now)
+        close_case(session, each.id, outcome, **about, user=user, now=now)
 
 
 @use_case
@@ -597,9 +595,8 @@ def queue_sms(
     """Queue a message to officers or a team, without accents, at once and whatever the hour. Returns the ids."""
     enqueue_after_commit(session, enqueue_send)
     plain, kind = measure(text, unaccented=True).text, MessageKind.CONFIRMATION
-    keys = settings.keys_of(Purpose.SUPPRESSIONS)
     about = {"kind": kind, "text": plain, "campaign_id": campaign_id}
-    phones = find_or_create_phones(session, numbers, secret_key=keys, now=now).values()
+    phones = find_or_create_phones(session, numbers, now=now).values()
     return [queue_message(session, phone_id=each, not_before=now, **about).id for each in phones]
 
 

@@ -81,7 +81,7 @@ def store_callbacks(db: Database, callbacks: Sequence[StatusCallback], *, now: d
         session.execute(insert(StatusEvent).from_select(list(values), select(*values.values())))
 
 
-def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) -> int:
+def apply_status_callbacks(session: Session, *, now: datetime) -> int:
     """Apply up to APPLY_LIMIT stored callbacks, in any order. Returns how many there were."""
     events = session.execute(
         select(*columns_of(StatusEvent, "id attempt_id gateway_id status cause code"))
@@ -103,7 +103,6 @@ def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) 
             for event in events
         ],
         now=now,
-        secret_key=secret_key,
     )
     applied = values_subquery(session, [event.id for event in events])
     set_columns(session, StatusEvent, StatusEvent.id.in_(applied), applied_at=now)
@@ -163,7 +162,7 @@ def _try_later(receipt: WaitingReceipt, attempts: Sequence[Candidate], *, now: d
     return waits <= (ID_LIFE if is_open else RECORDED_WITHIN)
 
 
-def match_receipts(session: Session, *, now: datetime, reference_key: str, secret_key: str) -> int:
+def match_receipts(session: Session, *, now: datetime, reference_key: str) -> int:
     """Find the attempts of up to MATCH_LIMIT due receipts and apply them. Returns how many were found.
 
     `reference_key` is what the gateway made our references with, `secret_key` that of suppressed numbers.
@@ -214,7 +213,7 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
         session.merge(MessagePart(gateway_id=part_id, attempt_id=attempt_id))
     session.flush()
     reports += _reports_of_parts(session, parts)
-    apply_reports(session, reports, now=now, secret_key=secret_key)
+    apply_reports(session, reports, now=now)
     session.flush()
     delete_rows(session, WaitingReceipt, WaitingReceipt.id.in_(values_subquery(session, finished)))
     return found

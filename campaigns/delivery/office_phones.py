@@ -95,7 +95,7 @@ def send_test_message(
 
 def has_opted_out(session: Session, e164: str, *, settings: Settings) -> bool:
     """Return whether a number gets no messages: all who have it, or who wrote from it, asked for none, or it is suppressed."""
-    hashes = hashes_of(e164, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
+    hashes = hashes_of(session, e164)
     suppression = select(Suppression.id).where(
         Suppression.number_hash.in_(hashes), Suppression.lifted_at.is_(None)
     )
@@ -123,8 +123,7 @@ def queue_to_own_phone(
 
     It goes at once or, with `not_before`, then: nothing else keeps it from going at night.
     """
-    keys = settings.keys_of(Purpose.SUPPRESSIONS)
-    phone_id = find_or_create_phones(session, [e164], secret_key=keys, now=now)[e164]
+    phone_id = find_or_create_phones(session, [e164], now=now)[e164]
     # Locked until the message exists: so an import that is undone at this moment keeps the phone.
     session.execute(
         select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)

@@ -73,7 +73,6 @@ from outreach.rules.gateway import (
     read_notice,
     repeats_until,
 )
-from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
@@ -87,7 +86,7 @@ EXPIRE_LIMIT = 2000
 ADOPT_LIMIT = 5000  # a restore leaves as many as were sent in three days
 
 
-def expire_leases(session: Session, *, now: datetime, secret_key: str) -> int:
+def expire_leases(session: Session, *, now: datetime) -> int:
     """Mark attempts unknown whose worker has not reported in time, due for lookup at once."""
     expired = session.scalars(
         select(Attempt.id)
@@ -99,10 +98,10 @@ def expire_leases(session: Session, *, now: datetime, secret_key: str) -> int:
     reports = [
         AttemptReport(attempt_id, AttemptState.UNKNOWN, code="lease", due_at=now) for attempt_id in expired
     ]
-    return apply_reports(session, reports, now=now, secret_key=secret_key)
+    return apply_reports(session, reports, now=now)
 
 
-def adopt_known(session: Session, *, settings: Settings, now: datetime, secret_key: str) -> int:
+def adopt_known(session: Session, *, settings: Settings, now: datetime) -> int:
     """Count unknown attempts as accepted that have an id from before a restore, where no list says more. Returns how many."""
     listed = [id_ for id_, road in read_roads(session, settings).items() if road.lookup in _LISTS]
     known = session.scalars(
@@ -115,7 +114,7 @@ def adopt_known(session: Session, *, settings: Settings, now: datetime, secret_k
         .limit(ADOPT_LIMIT)
     )
     reports = [AttemptReport(attempt_id, AttemptState.ACCEPTED) for attempt_id in known]
-    return apply_reports(session, reports, now=now, secret_key=secret_key)
+    return apply_reports(session, reports, now=now)
 
 
 def has_unknown_due(session: Session, *, settings: Settings, now: datetime) -> bool:
@@ -306,25 +305,18 @@ def _apply(
                 known_as = match.gateway_id or None
                 reports.append(AttemptReport(row.id, state, known_as, cause=cause, code=match.code))
         result["adopted"] = len(reports)
-        key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
-        apply_reports(session, reports, now=now, secret_key=key)
+        apply_reports(session, reports, now=now)
         is_mine = (Attempt.id.in_(postponed), Attempt.due_at == reserved_until)
         set_columns(session, Attempt, *is_mine, due_at=again_at)
         result["requeued"] = _count_absent(
-            session, absent, now=now, reserved_until=reserved_until, again_at=again_at, secret_key=key
+            session, absent, now=now, reserved_until=reserved_until, again_at=again_at
         )
         result["open"] = len(absent) + len(postponed) - result["away"] - result["requeued"]
     return result
 
 
 def _count_absent(
-    session: Session,
-    absent: Sequence[Any],
-    *,
-    now: datetime,
-    reserved_until: datetime,
-    again_at: datetime,
-    secret_key: str,
+    session: Session, absent: Sequence[Any], *, now: datetime, reserved_until: datetime, again_at: datetime
 ) -> int:
     """Count one more lookup without result; requeue the messages that may be sent again.
 
@@ -351,7 +343,7 @@ def _count_absent(
     is_looked_up = Attempt.id.in_([attempt.id for attempt in still_unknown])
     set_columns(session, Attempt, is_looked_up, times_absent=Attempt.times_absent + 1, due_at=again_at)
     reports = [AttemptReport(attempt_id, AttemptState.ABSENT) for attempt_id in absent_ids]
-    apply_reports(session, reports, now=now, secret_key=secret_key)
+    apply_reports(session, reports, now=now)
     requeue(
         session, [OutboxEntry(rows[i].message_id, rows[i].stream_id, rows[i].n + 1, now) for i in absent_ids]
     )
@@ -411,8 +403,7 @@ async def pass_on_notices(runtime: Runtime, gateways: OpenGateways) -> int:
 
     def apply(reports: Sequence[AttemptReport]) -> int:
         with runtime.db.write() as session:
-            key = settings.keys_of(Purpose.SUPPRESSIONS)
-            return apply_reports(session, reports, now=database_now(session), secret_key=key)
+            return apply_reports(session, reports, now=database_now(session))
 
     passed = 0
     while True:
@@ -495,7 +486,7 @@ def count_without_campaign(session: Session, user: User, *, now: datetime) -> in
 
 @use_case
 def decide_unknown(
-    session: Session, campaign_id: int | None, *, resend: bool, user: User, now: datetime, secret_key: str
+    session: Session, campaign_id: int | None, *, resend: bool, user: User, now: datetime
 ) -> int:
     """Send unknown messages again, or let them stand as sent without a report. Returns how many.
 
@@ -518,9 +509,7 @@ def decide_unknown(
     if not attempts:
         return 0
     new_state = AttemptState.ABSENT if resend else AttemptState.NO_REPORT
-    apply_reports(
-        session, [AttemptReport(row.id, new_state) for row in attempts], now=now, secret_key=secret_key
-    )
+    apply_reports(session, [AttemptReport(row.id, new_state) for row in attempts], now=now)
     if resend:
         requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in attempts])
     audit.record(
@@ -607,12 +596,10 @@ def _store(runtime: Runtime, page: Sequence[BilledMessage]) -> tuple[int, int]:
     now, settings = datetime.now(UTC), runtime.settings
     with runtime.db.write() as session:
         priced = store_bills(session, page, usd_vnd=settings.usd_vnd, now=now)
-        return priced, store_reports(
-            session, page, secret_key=settings.keys_of(Purpose.SUPPRESSIONS), now=now
-        )
+        return priced, store_reports(session, page, now=now)
 
 
-def store_reports(session: Session, page: Sequence[BilledMessage], *, secret_key: str, now: datetime) -> int:
+def store_reports(session: Session, page: Sequence[BilledMessage], *, now: datetime) -> int:
     """Apply the list's statuses to messages that no callback has reported on. Returns how many are new."""
     listed = {item.gateway_id: item for item in page if item.status}
     if not listed:
@@ -627,4 +614,4 @@ def store_reports(session: Session, page: Sequence[BilledMessage], *, secret_key
         item = listed[row.gateway_id]
         state, cause = AttemptState(item.status or ""), item.cause.value if item.cause else None
         reports.append(AttemptReport(row.id, state, row.gateway_id, cause=cause, code=item.code))
-    return apply_reports(session, reports, now=now, secret_key=secret_key)
+    return apply_reports(session, reports, now=now)

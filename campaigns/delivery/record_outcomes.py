@@ -96,7 +96,6 @@ from outreach.rules.gateway import (
     goes_alone,
 )
 from outreach.rules.identity import ERASED
-from outreach.rules.keys import Purpose
 from outreach.rules.wishes import WishSource
 from outreach.runtime import Runtime
 
@@ -143,7 +142,7 @@ def record_outcomes(
         if isinstance(outcome, Accepted):
             bills += _bill(claim, outcome)
             parts += [{"gateway_id": part, "attempt_id": claim.attempt_id} for part in outcome.parts]
-    apply_reports(session, reports, now=now, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
+    apply_reports(session, reports, now=now)
     if parts:
         insert_missing(session, MessagePart, parts)
     if unsent:
@@ -299,9 +298,7 @@ def _learn_factors(session: Session, outcomes: Sequence[tuple[Claim, Outcome | N
             store_factor(session, stream_id, learned)
 
 
-def apply_reports(
-    session: Session, reports: Iterable[AttemptReport], *, now: datetime, secret_key: str
-) -> int:
+def apply_reports(session: Session, reports: Iterable[AttemptReport], *, now: datetime) -> int:
     """Apply reports by rank. Returns the number of attempts changed.
 
     Repeated, late and shuffled reports lead to the same end. A gateway id stays with the attempt that had it first; a
@@ -341,7 +338,7 @@ def apply_reports(
     refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
     _add_sent_twice_incidents(session, changes.resent, now=now)
     add_totals(session, changes.totals, now=now, billed=changes.billed)
-    apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
+    apply_failure_policies(session, changes.failures, now=now)
     requeue(session, [OutboxEntry(row.message_id, row.stream_id, row.n + 1, now) for row in changes.passed])
     return len(changes.attempts)
 
@@ -511,7 +508,7 @@ def add_incident(session: Session, *, kind: str, subject: str, now: datetime, **
 
 
 def apply_failure_policies(
-    session: Session, failed: Sequence[tuple[Any, AttemptReport]], *, now: datetime, secret_key: str
+    session: Session, failed: Sequence[tuple[Any, AttemptReport]], *, now: datetime
 ) -> None:
     """Suppress numbers and pause campaigns after failures.
 
@@ -527,14 +524,14 @@ def apply_failure_policies(
         phone = lock_phone(session, phone_id)
         if reason == "wrong_number" and not _is_in_use_since(session, phone_id, said_at):
             wrong = SuppressionReason.WRONG_NUMBER
-            suppress(session, phone, reason=wrong, source="gateway", secret_key=secret_key, now=now)
+            suppress(session, phone, reason=wrong, source="gateway", now=now)
         elif (
             reason == "opt_out"
             and not is_left_alone(session, phone_id)
             and not has_asked_since(session, phone_id, said_at)
         ):
             source = WishSource.GATEWAY
-            record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=said_at, now=now)
+            record_wish(session, source, phones=[phone], said_at=said_at, now=now)
     refused = {
         row.id: (row, report.code or "") for row, report in failed if failure_policy(report.cause).pauses
     }

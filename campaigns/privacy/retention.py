@@ -104,7 +104,6 @@ from outreach.models.contacts import (
 )
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.identity import ERASED
-from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_remove_expired, use_case
 
@@ -220,7 +219,6 @@ def preview_clear(
 def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
     """Remove a campaign's personal data, slice by slice; the next run continues an interrupted one."""
     db, cutoff = runtime.db, now - timedelta(days=days)
-    secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     result = ClearResult()
     with db.read() as session:
         audience = count_rows(session, _written_to(campaign_id))
@@ -229,7 +227,7 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
     for some in _slices(people, SLICE):
         with db.write() as session:
             lock_removal(session)
-            erased, numbers = _erase_people(session, some, cutoff=cutoff, secret_key=secret_key, now=now)
+            erased, numbers = _erase_people(session, some, cutoff=cutoff, now=now)
         result.people += erased
         result.numbers += numbers
     result.kept = audience - result.people
@@ -334,7 +332,7 @@ def _values_that_are_over(campaign_id: int, *, cutoff: datetime) -> ColumnElemen
 
 
 def _erase_people(
-    session: Session, some: Sequence[int], *, cutoff: datetime, secret_key: str, now: datetime
+    session: Session, some: Sequence[int], *, cutoff: datetime, now: datetime
 ) -> tuple[int, int]:
     """Delete those of some people whom nothing keeps, with the numbers that no other contact has and nobody has asked from.
 
@@ -359,12 +357,12 @@ def _erase_people(
     erase_messages(session, session.scalars(waiting).all())
     audit.erase_values(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
     erase_visit_notes(session, VisitLine.contact_id.in_(contact_ids))
-    keep_wishes_of(session, people, secret_key=secret_key, now=now)
+    keep_wishes_of(session, people, now=now)
     delete_people(session, people)
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = or_(*(exists().where(links.phone_id == Phone.id) for links in (ContactPhone, RemovedPhone)))
     gone = session.scalars(locked.where(~shared, ~on_its_way, ~_is_asked_from(Phone.id, cutoff))).all()
-    erase_numbers(session, gone, secret_key=secret_key)
+    erase_numbers(session, gone)
     return len(people), len(gone)
 
 
@@ -444,9 +442,7 @@ def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResu
 def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResult:
     """Remove expired data, slice by slice; the next run continues an interrupted one."""
     db, cutoff = runtime.db, now - timedelta(days=days)
-    secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
-    erase_expired = partial(_erase_expired_numbers, cutoff, secret_key)
-    erasers: dict[str, _Eraser] = {**_ERASERS, "numbers": erase_expired}
+    erasers: dict[str, _Eraser] = {**_ERASERS, "numbers": partial(_erase_expired_numbers, cutoff)}
     removed: Counter[str] = Counter()
     for name, ids in _expired(cutoff).items():
         while True:
@@ -553,16 +549,14 @@ def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
     return _empty(session, Case, ids, note="")
 
 
-def _erase_expired_numbers(
-    cutoff: datetime, secret_key: str, session: Session, ids: Sequence[int], _now: datetime
-) -> int:
+def _erase_expired_numbers(cutoff: datetime, session: Session, ids: Sequence[int], _now: datetime) -> int:
     locked = select(Phone.id).where(Phone.id.in_(values_subquery(session, ids))).order_by(Phone.id)
     session.execute(locked.with_for_update()).all()
     # An import or a reply may have brought a number meanwhile.
     expired = session.scalars(
         _expired_numbers(cutoff).where(Phone.id.in_(values_subquery(session, ids)))
     ).all()
-    erase_numbers(session, expired, secret_key=secret_key)
+    erase_numbers(session, expired)
     return len(expired)
 
 
@@ -595,7 +589,7 @@ class Number:
 
 
 @use_case
-def erase_contact(session: Session, request_id: int, *, secret_key: str, user: User, now: datetime) -> None:
+def erase_contact(session: Session, request_id: int, *, user: User, now: datetime) -> None:
     """Erase the contact of an erasure request, for good. Raises NotFound, NotAllowed, BadInput, WrongState."""
     require_role(user, Role.APPROVER)
     lock_imports(session)  # before the request, which a merge of its person holds by these locks
@@ -635,14 +629,12 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
             user_id=user.id,
             now=now,
         )
-        record_erasure(
-            session, each, [(number.e164, number.is_gone) for number in real], secret_key=secret_key, now=now
-        )
-    keep_wishes(session, [contact_id], secret_key=secret_key)
+        record_erasure(session, each, [(number.e164, number.is_gone) for number in real], now=now)
+    keep_wishes(session, [contact_id])
     _erase_references(session, contact_id)
     # SQLite gives the last id again.
     merged = [each.merged_id for each in merges if session.get(Contact, each.merged_id) is None]
-    erase_numbers(session, gone, secret_key=secret_key)
+    erase_numbers(session, gone)
     set_columns(
         session,
         PersonRequest,
@@ -830,11 +822,11 @@ def erase_details(session: Session, events: Select[Any]) -> int:
     return emptied
 
 
-def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> None:
+def erase_numbers(session: Session, gone: Sequence[int]) -> None:
     """Erase numbers, locked, that no contact has; suppressions and wishes are kept by their hash."""
     phone_ids = values_subquery(session, gone)
     set_columns(session, Suppression, Suppression.phone_id.in_(phone_ids), phone_id=None, note="")
-    erase_numbers_of_wishes(session, gone, secret_key=secret_key)
+    erase_numbers_of_wishes(session, gone)
     change_rows(session, delete(WaitingReceipt).where(WaitingReceipt.phone_id.in_(phone_ids)))
     change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)

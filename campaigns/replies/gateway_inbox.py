@@ -26,7 +26,6 @@ from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Reply, ReplyChannel, ReplyPart
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, DUPLICATE_WINDOW, REPLY_WINDOW, receive_reply
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.delivery import NoticesReach
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
@@ -37,7 +36,7 @@ from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.phones import find_phones
 from outreach.contacts.references import find_person
-from outreach.contacts.suppressions import lock_phones
+from outreach.contacts.suppressions import lock_phones, number_keys
 from outreach.core.db import set_columns, values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.contacts import ContactList, Phone
@@ -53,7 +52,6 @@ from outreach.rules.gateway import (
     Receipt,
     kept_id,
 )
-from outreach.rules.keys import Purpose
 from outreach.rules.sms_inbound import ZaloMessage, ZaloNumber, as_number, keyed_id
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_apply_callbacks, enqueue_send, transaction
@@ -92,9 +90,7 @@ def store_delivered(runtime: Runtime, items: Sequence[InboxItem], *, now: dateti
             reports = [
                 AttemptReport(item.attempt_id, AttemptState.ACCEPTED, item.gateway_id) for item in late
             ]
-            apply_reports(
-                session, reports, now=now, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS)
-            )
+            apply_reports(session, reports, now=now)
         enqueue_apply_callbacks(runtime)
     if answered := [id_ for item in items if isinstance(item, Answered) for id_ in item.kept_ids]:
         with runtime.db.write() as session:
@@ -140,8 +136,7 @@ def _receive(
     if _is_repeated(session, Reply, message, now=now):
         return
     kept = replace(message, gateway_id=_id_of(message, now=now))
-    context = AnswerContext.of(runtime.settings)
-    reply = receive_reply(session, kept, keys=context, now=now, channel=ReplyChannel.PUSH, meant=meant)
+    reply = receive_reply(session, kept, now=now, channel=ReplyChannel.PUSH, meant=meant)
     if reply and is_long:  # its parts are known by themselves when they come again
         reply.is_answered = True
 
@@ -304,7 +299,6 @@ def hand_in_reply(
     is_opt_out: bool,
     at: datetime,
     bearer: Bearer,
-    keys: AnswerContext,
     now: datetime,
 ) -> Reply:
     """Record a reply of a person, named by the system's own name or by a number, in the caller's transaction.
@@ -319,7 +313,6 @@ def hand_in_reply(
     reply = receive_reply(
         session,
         InboundMessage(f"{id_prefix(bearer)}{reference}", sender, "", text or OPT_OUT_TEXT, is_opt_out=False),
-        keys=keys,
         now=at,
         channel=ReplyChannel.API,
         acknowledge=now - at <= ACKNOWLEDGE_WINDOW,
@@ -385,13 +378,7 @@ class LogImportResult:
 
 
 def import_log(
-    runtime: Runtime,
-    path: Path,
-    *,
-    keys: AnswerContext,
-    actor_id: int | None,
-    now: datetime,
-    most_rows: int | None = None,
+    runtime: Runtime, path: Path, *, actor_id: int | None, now: datetime, most_rows: int | None = None
 ) -> LogImportResult:
     """Store and apply the replies of a log, a batch per transaction, each with its audit entry.
 
@@ -423,12 +410,11 @@ def import_log(
                     row.sender,
                     row.at.isoformat() if row.at else file_hash,
                     row.body,
-                    secret_key=keys.secret_key,
+                    secret_key=number_keys(session),
                 )
                 reply = receive_reply(
                     session,
                     InboundMessage(f"log:{identity}", row.sender, "", row.body, False),
-                    keys=keys,
                     now=min(row.at or now, now),
                     channel=ReplyChannel.LOG,
                     same_within=row.same_within,

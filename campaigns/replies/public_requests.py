@@ -20,7 +20,7 @@ from campaigns.models.messages import Message
 from campaigns.models.replies import BY_ANYBODY, AnswerSource, Case, Reply, ReplyChannel
 from campaigns.replies.acknowledgements import EMERGENCY_REPLY, OPT_OUT_OF_DRIVE_REPLY, OPT_OUT_REPLY
 from campaigns.replies.receive_reply import latest_recipient, receive_reply
-from campaigns.replies.record_answer import AnswerContext, give_back, lock_link, record_answer
+from campaigns.replies.record_answer import give_back, lock_link, record_answer
 from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.content import read_content
 from campaigns.rules.genuine import MessageMatch, compare_message, hosts_of
@@ -32,7 +32,7 @@ from campaigns.rules.safety import SafetyStatus, read_safety
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.contacts.phones import find_or_create_phones
-from outreach.contacts.suppressions import lock_phone
+from outreach.contacts.suppressions import lock_phone, number_keys
 from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation
@@ -49,9 +49,7 @@ _BY_LINK = "page-"  # how replies are called that were written behind a link
 CALL_ME = "Xin gọi điện cho tôi."
 
 
-def receive_page_message(
-    session: Session, recipient_id: int, text: str, *, keys: AnswerContext, now: datetime
-) -> str:
+def receive_page_message(session: Session, recipient_id: int, text: str, *, now: datetime) -> str:
     """Store and apply what a resident wrote on their page; CALL_ME opens a case for a call.
 
     Returns what the page says next: `urgent`, `asked` where an officer has to look, else nothing. The same text counts once
@@ -76,7 +74,6 @@ def receive_page_message(
         reply = receive_reply(
             session,
             InboundMessage(gateway_id, phone.e164, "", text, is_opt_out=False),
-            keys=keys,
             now=now,
             channel=ReplyChannel.PAGE,
             written_by=recipient,
@@ -172,13 +169,13 @@ def read_number(text: str) -> str:
     return numbers[0]
 
 
-def send_code(
-    session: Session, number: str, wish: Wish, *, settings: Settings, key: str, now: datetime
-) -> None:
+def send_code(session: Session, number: str, wish: Wish, *, settings: Settings, now: datetime) -> None:
     """Queue the code that proves that somebody holds a number: within the hours and the caps, never to a number that opted out."""
-    phones = find_or_create_phones(session, [number], secret_key=key, now=now)
+    phones = find_or_create_phones(session, [number], now=now)
     host = settings.link_base.split("://", 1)[-1]
-    text = CODE_SMS.format(code=code_of(number, wish, key=key, now=now), host=host, wish=_WISHES[wish])
+    text = CODE_SMS.format(
+        code=code_of(number, wish, key=number_keys(session), now=now), host=host, wish=_WISHES[wish]
+    )
     queue_message(
         session,
         kind=MessageKind.ACKNOWLEDGEMENT,
@@ -194,15 +191,13 @@ def code_of(number: str, wish: Wish, *, key: str, now: datetime) -> str:
     return six_digits(f"public {number} {wish} {day}", newest_key(key))
 
 
-def confirm_code(
-    session: Session, number: str, wish: Wish, code: str, *, keys: AnswerContext, now: datetime
-) -> None:
+def confirm_code(session: Session, number: str, wish: Wish, code: str, *, now: datetime) -> None:
     """Do what was wished for a number, by the code of today or yesterday. Raises BadInput if it is another, or none was sent there."""
     typed = "".join(code.split())
     # A number gets one code a day, which a stranger may have asked for: that for taking part stops as well, never the reverse.
     asked = (wish, Wish.JOIN) if wish is Wish.STOP else (wish,)
     days = (now, now - timedelta(days=1))
-    codes = (code_of(number, each, key=keys.secret_key, now=day) for each in asked for day in days)
+    codes = (code_of(number, each, key=number_keys(session), now=day) for each in asked for day in days)
     is_right = any(hmac.compare_digest(typed.encode(), each.encode()) for each in codes)
     # Every number has a code: that it was asked for and may have arrived keeps strangers from guessing among all of them.
     sent = select(Phone.id).join(Message, Message.phone_id == Phone.id)
@@ -220,37 +215,31 @@ def confirm_code(
             phone_id=phone_id,
             recipient=recipient,
             source=AnswerSource.PAGE,
-            keys=keys,
             now=now,
         )
         return
     give_back(session, phone_id, now=now)
     # An officer puts the number on a list: only they know on which, and with which consent.
-    _tell_officer(session, number, _JOINED, Understanding.by_gateway(Label.QUESTION), keys=keys, now=now)
+    _tell_officer(session, number, _JOINED, Understanding.by_gateway(Label.QUESTION), now=now)
 
 
-def leave_note(
-    session: Session, number: str, note: str, is_urgent: bool, *, keys: AnswerContext, now: datetime
-) -> None:
+def leave_note(session: Session, number: str, note: str, is_urgent: bool, *, now: datetime) -> None:
     """Open a case for a note about a number that nobody has verified; an urgent one sounds like a cry for help.
 
     It is no answer: the writer need not be the number's owner.
     """
     meant = Understanding(Label.UNCLEAR, 0.0, False, is_urgent)
-    _tell_officer(session, number, _NOTE.format(note=note), meant, keys=keys, now=now)
+    _tell_officer(session, number, _NOTE.format(note=note), meant, now=now)
 
 
-def _tell_officer(
-    session: Session, number: str, text: str, meant: Understanding, *, keys: AnswerContext, now: datetime
-) -> None:
+def _tell_officer(session: Session, number: str, text: str, meant: Understanding, *, now: datetime) -> None:
     """Store a text as a reply of this number and open its case; the same text once a day, and again once it is settled."""
     day = f"{now.astimezone(VIETNAM):%Y%m%d}"
-    key = hashlib.sha256(f"{keys.secret_key} {number} {day} {text}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{number_keys(session)} {number} {day} {text}".encode()).hexdigest()[:32]
     name, _known = find_same(session, f"{BY_ANYBODY}{key}", now=now)
     receive_reply(
         session,
         InboundMessage(name, number, "", text, is_opt_out=False),
-        keys=keys,
         now=now,
         channel=ReplyChannel.PAGE,
         acknowledge=False,

@@ -38,14 +38,7 @@ from campaigns.replies.open_case import (
     owner_of,
     tell_once,
 )
-from campaigns.replies.record_answer import (
-    AnswerContext,
-    answered_by,
-    give_back,
-    latest_answer,
-    record_answer,
-    undo_answer,
-)
+from campaigns.replies.record_answer import answered_by, give_back, latest_answer, record_answer, undo_answer
 from campaigns.replies.safety import find_event, recipient_of, record_safety
 from campaigns.rules.answers import ReplyOutcome, decide_reply
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind
@@ -71,7 +64,7 @@ from outreach.accounts.permissions import sees_row
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lift_suppressions, lock_phone
 from outreach.contacts.wishes import has_asked_since, people_left_alone
-from outreach.core.db import find_row, id_of
+from outreach.core.db import find_row, id_of, installation_of
 from outreach.models.accounts import Area, User
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
 from outreach.rules.gateway import InboundMessage
@@ -95,7 +88,6 @@ def receive_reply(
     session: Session,
     inbound: InboundMessage,
     *,
-    keys: AnswerContext,
     now: datetime,
     channel: ReplyChannel = ReplyChannel.TWILIO,
     same_within: timedelta = DUPLICATE_WINDOW,
@@ -113,7 +105,7 @@ def receive_reply(
         return None
     inbound = replace(inbound, body=clean_text(inbound.body), is_own=channel.is_own)
     phone = _lock_sender(session, inbound.sender)
-    entry = _Entry(inbound, channel, phone, now, same_within, keys)
+    entry = _Entry(inbound, channel, phone, now, same_within)
     if _is_duplicate(session, entry):
         return None
     if phone and channel in FROM_NUMBER:
@@ -144,7 +136,6 @@ class _Entry(NamedTuple):
     phone: Phone | None
     now: datetime
     within: timedelta
-    keys: AnswerContext
 
 
 class _Heard(NamedTuple):
@@ -287,7 +278,7 @@ def _keep_sender(session: Session, entry: _Entry, heard: _Heard) -> Phone | None
     is_kept = heard.is_safe or _starts(meant) or meant.label is Label.OPT_OUT or meant.is_urgent
     if not is_kept or not is_mobile_number(sender):
         return None
-    ids = find_or_create_phones(session, [sender], secret_key=entry.keys.secret_key, now=entry.now)
+    ids = find_or_create_phones(session, [sender], now=entry.now)
     return session.get_one(Phone, ids[sender])
 
 
@@ -316,7 +307,7 @@ def _answer_at_once(
     if phone and reply.is_urgent:
         queue_emergency_answer(session, reply, phone, campaign, now=now)
     elif phone and campaign and kind is CaseKind.QUESTION:
-        queue_doubt_answer(session, reply, phone, campaign, is_live=entry.keys.is_live, now=now)
+        queue_doubt_answer(session, reply, phone, campaign, is_live=installation_of(session).is_live, now=now)
 
 
 def _lock_sender(session: Session, sender: str) -> Phone | None:
@@ -400,7 +391,6 @@ def _record(
             phone_id=reply.phone_id or 0,
             recipient=recipient,
             source=source,
-            keys=entry.keys,
             now=at,
             reply_id=reply_id,
             acknowledge=is_acknowledged,

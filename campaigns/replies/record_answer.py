@@ -13,9 +13,8 @@ a number is wrong is said of the number alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, aliased
@@ -63,12 +62,10 @@ from outreach.contacts.wishes import (
     standing,
     take_back,
 )
-from outreach.core.db import count_rows, find_row, id_of, is_set
-from outreach.core.settings import Settings
+from outreach.core.db import count_rows, find_row, id_of, installation_of, is_set
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason, Wish
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose
 from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
 
 
@@ -260,18 +257,6 @@ _OWN_WISHES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerContext:
-    """Settings needed to record an answer."""
-
-    secret_key: str
-    is_live: bool
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(settings.keys_of(Purpose.SUPPRESSIONS), settings.is_live)
-
-
 def record_answer(
     session: Session,
     said: GivenAnswer,
@@ -279,7 +264,6 @@ def record_answer(
     phone_id: int,
     recipient: Recipient | None,
     source: AnswerSource,
-    keys: AnswerContext,
     now: datetime,
     reply_id: int | None = None,
     acknowledge: bool = True,
@@ -327,7 +311,7 @@ def record_answer(
         return None
     session.add(answer)
     session.flush()
-    _close(session, answer, phone, recipient, scope=scope, heard=heard, keys=keys)
+    _close(session, answer, phone, recipient, scope=scope, heard=heard)
     if recipient:
         if answers:
             # Confirmations of opt-outs and messages written by officers still leave.
@@ -341,7 +325,9 @@ def record_answer(
         if said.label is Label.NEED_HELP:
             open_help_case(session, recipient, answer=answer, now=now)
     if acknowledge and _is_acknowledged(session, answer, is_number_closed=is_number_closed):
-        queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
+        queue_acknowledgement(
+            session, answer, phone, recipient, is_live=installation_of(session).is_live, now=now
+        )
     return answer
 
 
@@ -379,7 +365,6 @@ def _close(
     *,
     scope: str,
     heard: tuple[WishSource, int] | None,
-    keys: AnswerContext,
 ) -> None:
     """Let a number get no more messages where an answer says so."""
     if answer.label is Label.OPT_OUT:
@@ -389,7 +374,6 @@ def _close(
             scope=scope,
             phones=[phone],
             people=[recipient.contact_id] if recipient else (),
-            secret_key=keys.secret_key,
             said_at=answer.at,
             now=answer.at,
             evidence=evidence_of(answer),
@@ -397,7 +381,7 @@ def _close(
         )
     elif answer.label is Label.WRONG_NUMBER:
         wrong, source = SuppressionReason.WRONG_NUMBER, answer.source.value
-        suppress(session, phone, reason=wrong, source=source, secret_key=keys.secret_key, now=answer.at)
+        suppress(session, phone, reason=wrong, source=source, now=answer.at)
 
 
 def _scope_of(session: Session, recipient: Recipient | None, *, drive_only: bool) -> str:
@@ -451,13 +435,7 @@ def _is_separate_opt_out(session: Session, phone_id: int, reply_id: int | None, 
 
 
 def record_page_answer(
-    session: Session,
-    recipient_id: int,
-    word: str,
-    *,
-    keys: AnswerContext,
-    now: datetime,
-    given: str | None = None,
+    session: Session, recipient_id: int, word: str, *, now: datetime, given: str | None = None
 ) -> Recipient:
     """Record a button press on the answer page: an answer, `install` (the click) or `undo`. After "not yet" reminders go on.
 
@@ -476,13 +454,7 @@ def record_page_answer(
             raise BadInput("choice_not_understood")
         _require_few_presses(session, recipient, said.label, now=now)
         record_answer(
-            session,
-            said,
-            phone_id=phone.id,
-            recipient=recipient,
-            source=AnswerSource.PAGE,
-            keys=keys,
-            now=now,
+            session, said, phone_id=phone.id, recipient=recipient, source=AnswerSource.PAGE, now=now
         )
     return recipient
 
@@ -651,7 +623,6 @@ def record_officer_answer(
     place: AnswerPlace,
     note: str,
     user: User,
-    keys: AnswerContext,
     now: datetime,
     at: datetime | None = None,
     source: AnswerSource = AnswerSource.OFFICER,
@@ -670,7 +641,6 @@ def record_officer_answer(
         phone_id=recipient.phone_id,
         recipient=recipient,
         source=source,
-        keys=keys,
         now=at or now,
         heard=(_HEARD.get(place, WishSource.OFFICER), user.id),
     )
@@ -718,7 +688,7 @@ HELD_WORKING_DAYS = 1
 MOST_AT_ONCE = 500
 
 
-def confirm_held(session: Session, reply: Reply, *, keys: AnswerContext, now: datetime) -> bool:
+def confirm_held(session: Session, reply: Reply, *, now: datetime) -> bool:
     """Let a held opt-out count, and confirm it to its number as any other. Returns False where the reply is none or counts already."""
     if reply.label is not Label.OPT_OUT or reply.is_sure or reply.phone_id is None:
         return False
@@ -732,11 +702,13 @@ def confirm_held(session: Session, reply: Reply, *, keys: AnswerContext, now: da
     if answer is None or is_confirmed(session, answer):
         return answer is not None
     recipient = find_row(session, Recipient, answer.recipient_id)
-    queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
+    queue_acknowledgement(
+        session, answer, phone, recipient, is_live=installation_of(session).is_live, now=now
+    )
     return True
 
 
-def confirm_overdue(session: Session, *, keys: AnswerContext, now: datetime) -> int:
+def confirm_overdue(session: Session, *, now: datetime) -> int:
     """Let held opt-outs count that nobody has looked at for a working day. Returns how many; their cases stay open."""
     held = (
         Case.kind == CaseKind.OPT_OUT,
@@ -758,4 +730,4 @@ def confirm_overdue(session: Session, *, keys: AnswerContext, now: datetime) -> 
         for reply in session.scalars(query)
         if due_at(reply.received_at, calendar, working_days=HELD_WORKING_DAYS) <= now
     ]
-    return sum(confirm_held(session, reply, keys=keys, now=now) for reply in due)
+    return sum(confirm_held(session, reply, now=now) for reply in due)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, Case, SafetyReport
 from campaigns.replies.open_case import note_cry, open_help_case, open_number_case
-from campaigns.replies.record_answer import AnswerContext, find_counted, lock_link, record_answer
+from campaigns.replies.record_answer import find_counted, lock_link, record_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
@@ -172,9 +172,7 @@ def _add_details(report: SafetyReport, typed: Details) -> None:
         report.place = "; ".join(filter(None, (report.place, place)))[: 3 * LONGEST_PLACE]
 
 
-def record_page_safety(
-    session: Session, recipient_id: int, word: str, *, keys: AnswerContext, now: datetime
-) -> None:
+def record_page_safety(session: Session, recipient_id: int, word: str, *, now: datetime) -> None:
     """Record a press on a warning's page, one of `SafetyStatus`. A cry is told to the officers on duty as one by SMS.
 
     Who is safe again leaves the case open: an officer settles it. Raises BadInput for another word or campaign, or if the link is no longer valid.
@@ -190,7 +188,6 @@ def record_page_safety(
             phone_id=phone_id,
             recipient=recipient,
             source=AnswerSource.PAGE,
-            keys=keys,
             now=now,
         )
         counted = find_counted(session, recipient)
@@ -234,14 +231,7 @@ def has_open_cry(session: Session, event_id: int, phone_id: int) -> bool:
 
 
 def record_public_safety(
-    session: Session,
-    number: str,
-    word: str,
-    details: Details,
-    *,
-    is_told: bool,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, number: str, word: str, details: Details, *, is_told: bool, now: datetime
 ) -> None:
     """Record what somebody says on the page for everybody, about a number that nobody has verified; officers are alerted if `is_told`.
 
@@ -253,7 +243,7 @@ def record_public_safety(
     if word not in set(SafetyStatus):
         raise BadInput("choice_not_understood")
     status = SafetyStatus(word)
-    phone_id = find_or_create_phones(session, [number], secret_key=keys.secret_key, now=now)[number]
+    phone_id = find_or_create_phones(session, [number], now=now)[number]
     phone = lock_phone(session, phone_id)
     case: Case | None = None
     if status is not SafetyStatus.SAFE:

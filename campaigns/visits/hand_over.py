@@ -18,12 +18,7 @@ from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
 from campaigns.planning.drives import campaign_scopes
-from campaigns.replies.record_answer import (
-    AnswerContext,
-    counted_id,
-    record_officer_answer,
-    undo_answer_by_id,
-)
+from campaigns.replies.record_answer import counted_id, record_officer_answer, undo_answer_by_id
 from campaigns.rules.own_answers import read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import ReturnedMarks, read_marks, value_key, village_key
@@ -267,7 +262,6 @@ def record_came(
     *,
     opened: Collection[int],
     user: User,
-    keys: AnswerContext,
     now: datetime,
 ) -> Recorded:
     """Record that these people came, or did what was asked, as their answer heard at a meeting: of more than MOST_MARKED the first.
@@ -300,7 +294,6 @@ def record_came(
             place=AnswerPlace.MEETING,
             note="",
             user=user,
-            keys=keys,
             now=now,
         )
         marked += answer is not None

@@ -21,7 +21,6 @@ from campaigns.planning.audience import are_others
 from campaigns.privacy.requests import opted_out_of_drive, shown_answer
 from campaigns.replies.open_case import find_open_help, open_help_case, withdraw_help_case
 from campaigns.replies.record_answer import (
-    AnswerContext,
     note_smartphone,
     record_officer_answer,
     restore_smartphone,
@@ -82,7 +81,6 @@ def enter_results(
     outcomes: Mapping[int, VisitOutcome | None],
     *,
     user: User,
-    keys: AnswerContext,
     now: datetime,
     visited_at: datetime | None = None,
 ) -> SaveResult:
@@ -119,7 +117,7 @@ def enter_results(
             visited_at=min(at, now),
         )
         session.add(result)
-        outdated += not replace_result(session, before, result, recipient, keys=keys, now=now)
+        outdated += not replace_result(session, before, result, recipient, now=now)
         saved += 1
     if saved:
         session.flush()
@@ -128,9 +126,7 @@ def enter_results(
 
 
 @use_case
-def undo_entry(
-    session: Session, round_id: int, *, user: User, keys: AnswerContext, now: datetime
-) -> SaveResult:
+def undo_entry(session: Session, round_id: int, *, user: User, now: datetime) -> SaveResult:
     """Undo the last saving of a sheet, locked. Raises WrongState without one, NotAllowed, NotFound."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
@@ -157,9 +153,9 @@ def undo_entry(
         session.flush()
         saved += 1
         if earlier := _bring_back_late(session, result) or last_result(session, line.id):
-            outdated += not replace_result(session, result, earlier, recipient, keys=keys, now=now)
+            outdated += not replace_result(session, result, earlier, recipient, now=now)
         else:
-            outdated += not undo_result(session, result, recipient, keys=keys, now=now)
+            outdated += not undo_result(session, result, recipient, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
 
@@ -207,13 +203,7 @@ def last_result(session: Session, line_id: int) -> VisitResult | None:
 
 
 def replace_result(
-    session: Session,
-    before: VisitResult | None,
-    result: VisitResult,
-    recipient: Recipient,
-    *,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, before: VisitResult | None, result: VisitResult, recipient: Recipient, *, now: datetime
 ) -> bool:
     """Let a result count in place of the one before it. Returns False if the person has given another answer since.
 
@@ -226,10 +216,10 @@ def replace_result(
         if result.note and result.answer_id:
             session.get_one(OfficerEntry, result.answer_id).note = result.note
         return True
-    is_undone = before is None or undo_result(session, before, recipient, keys=keys, now=now)
+    is_undone = before is None or undo_result(session, before, recipient, now=now)
     if result.label is None:
         return is_undone
-    return record_result(session, result, recipient, keys=keys, now=now)
+    return record_result(session, result, recipient, now=now)
 
 
 def _goes_on(session: Session, before: VisitResult, result: VisitResult, recipient: Recipient) -> bool:
@@ -248,9 +238,7 @@ def _goes_on(session: Session, before: VisitResult, result: VisitResult, recipie
     return is_current and find_open_help(session, recipient.id) is not None
 
 
-def record_result(
-    session: Session, result: VisitResult, recipient: Recipient, *, keys: AnswerContext, now: datetime
-) -> bool:
+def record_result(session: Session, result: VisitResult, recipient: Recipient, *, now: datetime) -> bool:
     """Record a result as the person's answer if they have a phone in the campaign.
 
     Returns False if the person has given another answer since: that stays current, unless the result is an opt-out; help that
@@ -289,7 +277,6 @@ def record_result(
         place=AnswerPlace.HOME,
         note=result.note or "",
         user=session.get_one(User, result.entered_by),
-        keys=keys,
         now=now,
         at=at,
     )
@@ -321,9 +308,7 @@ def _note_wish(session: Session, result: VisitResult, contact_id: int | None, *,
     )
 
 
-def undo_result(
-    session: Session, result: VisitResult, recipient: Recipient, *, keys: AnswerContext, now: datetime
-) -> bool:
+def undo_result(session: Session, result: VisitResult, recipient: Recipient, *, now: datetime) -> bool:
     """Undo the answer recorded from a result. Returns False if the person has given another one since.
 
     What other sheets say of the same number, and had no answer of its own as it repeated this one, is recorded now.
@@ -352,7 +337,7 @@ def undo_result(
         theirs = (VisitLine.recipient_id == recipient.id) & (VisitLine.id != result.line_id)
         for each in current_results(session, theirs).values():
             if each.answer_id is None and each.label not in (None, Label.OPT_OUT):  # whose wish stands anyway
-                record_result(session, each, recipient, keys=keys, now=now)
+                record_result(session, each, recipient, now=now)
     return is_undone
 
 
@@ -596,13 +581,7 @@ class SentResult:
 
 @use_case
 def receive_results(
-    session: Session,
-    results: Sequence[SentResult],
-    *,
-    sent_at: datetime,
-    user: User,
-    keys: AnswerContext,
-    now: datetime,
+    session: Session, results: Sequence[SentResult], *, sent_at: datetime, user: User, now: datetime
 ) -> dict[str, VisitFate]:
     """Record results of the officer's sheets, in their order. Returns by key what became of each.
 
@@ -652,7 +631,7 @@ def receive_results(
             if fate is not VisitFate.VISITED:
                 if before and before.outcome is VisitOutcome.OPT_OUT and fate is VisitFate.OPTED_OUT:
                     before = None  # put right, it closes the number all the same, until staff open it
-                stands = replace_result(session, before, row, recipient, keys=keys, now=now)
+                stands = replace_result(session, before, row, recipient, now=now)
                 if result.outcome.label is not None and not stands:
                     fate = VisitFate.ANSWERED
                 if result.outcome is VisitOutcome.OPT_OUT:

@@ -30,7 +30,7 @@ from campaigns.delivery.message_data import read_list_values
 from campaigns.delivery.office_phones import answer_control_copy, find_control_copy
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.replies.public_requests import CALL_ME, LONGEST_MESSAGE, receive_page_message
-from campaigns.replies.record_answer import AnswerContext, record_page_answer
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.replies.safety import record_page_details, record_page_safety
 from campaigns.rules.content import Content, PageChoice, page_choices, read_content
 from campaigns.rules.control_phones import ControlLook
@@ -66,7 +66,6 @@ AFTER_LINKS = ".,;:!?)]}>'\"…”’"
 def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprint:
     """Create the routes: `GET /<token>` changes nothing, `POST /<token>` takes `answer=…`, answers 303."""
     page = Blueprint("answer_page", __name__, template_folder="templates")
-    context = AnswerContext.of(runtime.settings)
 
     def find(token: str) -> Row[Any] | Response:
         """Return the row of the link's recipient; else the page of a control phone's copy, or why nothing opens."""
@@ -119,15 +118,15 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
                     if pressed == DETAILS:
                         record_page_details(session, row.id, typed_details(), now=now)
                     else:
-                        record_page_safety(session, row.id, pressed, keys=context, now=now)
+                        record_page_safety(session, row.id, pressed, now=now)
                     if pressed != SafetyStatus.SAFE:
                         then[HELP] = "1" if pressed == DETAILS else ""
                 elif pressed in MESSAGES:
                     text = CALL_ME if pressed == "call" else request.form.get("text", "")
-                    if sent := receive_page_message(session, row.id, text, keys=context, now=now):
+                    if sent := receive_page_message(session, row.id, text, now=now):
                         then["sent"] = sent
                 else:
-                    record_page_answer(session, row.id, pressed, keys=context, now=now, given=given)
+                    record_page_answer(session, row.id, pressed, now=now, given=given)
                 if pressed == "install":
                     app = content_of(session, row.campaign_id).app
         except BadInput as error:

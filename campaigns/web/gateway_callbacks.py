@@ -32,7 +32,6 @@ from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.gateway_inbox import as_reply, keep_number
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, UNREADABLE, receive_reply
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
 from campaigns.web.responses import note_error
 from outreach.accounts.security_events import SecurityEvent, note_event
@@ -118,7 +117,6 @@ def store_reply(runtime: Runtime, message: InboundMessage, channel: ReplyChannel
             receive_reply(
                 session,
                 message,
-                keys=AnswerContext.of(runtime.settings),
                 now=received_at,
                 channel=channel,
                 acknowledge=now - received_at <= ACKNOWLEDGE_WINDOW,

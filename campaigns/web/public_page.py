@@ -40,7 +40,6 @@ from campaigns.replies.public_requests import (
     read_senders,
     send_code,
 )
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.replies.safety import Details, find_event, has_open_cry, record_public_safety
 from campaigns.rules.content import PAGE_WORDS, Content, read_content
 from campaigns.rules.genuine import LONGEST
@@ -50,7 +49,7 @@ from campaigns.web.responses import HEADERS, RETRY_AFTER_S, add_security_headers
 from outreach.core.rate_limits import hit_in_turn, limiter, network_of, nothing_limited_without_redis
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import newest_key
+from outreach.rules.keys import Purpose, newest_key
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_send
@@ -76,8 +75,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
     """Create `/hoi` with its forms, and `/hoi/to-roi`, a poster to print."""
     page = Blueprint("public_page", __name__, url_prefix="/hoi", template_folder="templates")
     settings = runtime.settings
-    context = AnswerContext.of(settings)
-    key = newest_key(context.secret_key).encode()
+    key = newest_key(settings.keys_of(Purpose.SUPPRESSIONS)).encode()
 
     def show(status: int = 200, **values: object) -> Response:
         with runtime.db.read() as session:
@@ -170,7 +168,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
                 if is_first and not wait_s((CODES_IN_ALL, "all")):
                     with runtime.db.write() as session:
                         now = datetime.now(UTC)
-                        send_code(session, number, wish, settings=settings, key=context.secret_key, now=now)
+                        send_code(session, number, wish, settings=settings, now=now)
                     enqueue_send(runtime)
             return show(asked=wish.value, number=number)
 
@@ -191,7 +189,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
             try:
                 with runtime.db.write() as session:
                     typed, now = request.form.get("code", ""), datetime.now(UTC)
-                    confirm_code(session, number, wish, typed, keys=context, now=now)
+                    confirm_code(session, number, wish, typed, now=now)
             except BadInput as error:
                 return show(422, error=word_error(error), asked=wish.value, number=number)
             enqueue_send(runtime)
@@ -218,7 +216,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
             with once(NOTES_PER_NUMBER, name) as is_first:
                 if is_first or is_cry:
                     with runtime.db.write() as session:
-                        leave_note(session, number, note, is_cry, keys=context, now=datetime.now(UTC))
+                        leave_note(session, number, note, is_cry, now=datetime.now(UTC))
             return show(done="urgent" if is_cry else "note")
 
         return by_number(do)
@@ -299,8 +297,7 @@ def _words(runtime: Runtime, content: Content | None) -> dict[str, Any]:
 def create_safety_page(runtime: Runtime) -> Blueprint:
     """Create `/an-toan`: `GET` shows the form, `POST` takes it: 303, 422 with what is to be corrected, 429."""
     page = Blueprint("safety_page", __name__, url_prefix="/an-toan", template_folder="templates")
-    keys = AnswerContext.of(runtime.settings)
-    key = newest_key(keys.secret_key).encode()
+    key = newest_key(runtime.settings.keys_of(Purpose.SUPPRESSIONS)).encode()
 
     def show(status: int = 200, typed: Mapping[str, str] | None = None, error: str = "") -> Response:
         with runtime.db.read() as session:
@@ -339,7 +336,7 @@ def create_safety_page(runtime: Runtime) -> Blueprint:
                 is_told = word == SafetyStatus.SAFE or not hit_in_turn(runtime.redis, *told)
             with runtime.db.write() as session:
                 details, now = typed_details(), datetime.now(UTC)
-                record_public_safety(session, number, word, details, is_told=is_told, keys=keys, now=now)
+                record_public_safety(session, number, word, details, is_told=is_told, now=now)
         except BadInput as error:
             return show(422, request.form, word_error(error))
         enqueue_send(runtime)

@@ -28,7 +28,7 @@ from sqlalchemy import Select, event, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import AUDIT_KEYS, BaseWithId, advance, count_rows, set_columns
+from outreach.core.db import BaseWithId, advance, count_rows, installation_of, set_columns
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
@@ -162,7 +162,7 @@ def _append_pending(session: Session) -> None:
     head = _lock_head(session)
     # If a row was inserted behind the last one by other means, actions must still be possible.
     last_id = max(head.last_id, session.scalar(select(func.max(AuditEvent.id))) or 0)
-    previous, values, key = head.hash, [], newest_key(session.info.get(AUDIT_KEYS, ""))
+    previous, values, key = head.hash, [], newest_key(installation_of(session).audit_keys)
     for entry in entries:
         last_id += 1
         salt = secrets.token_hex(16)
@@ -258,7 +258,7 @@ def read_anchor(text: str) -> Anchor:
 def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditCheck:
     """Verify the whole audit log against its chain and these anchors, in constant memory."""
     head = read_head(session)
-    keys = {key_id(key): key for key in split_keys(session.info.get(AUDIT_KEYS, "")) if key}
+    keys = {key_id(key): key for key in split_keys(installation_of(session).audit_keys) if key}
     broken = audit_chain.find_break(_read_chain(session), last_id=head.id, last_hash=head.hash, keys=keys)
     for anchor in sorted(anchors, key=lambda anchor: anchor.id):
         if broken is not None and broken.id <= anchor.id:

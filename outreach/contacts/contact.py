@@ -300,15 +300,7 @@ def reveal_number(session: Session, contact_id: int, phone_id: int, *, user: Use
 
 @use_case
 def suppress_number(
-    session: Session,
-    contact_id: int,
-    phone_id: int,
-    *,
-    reason: Closing,
-    note: str,
-    secret_key: str,
-    user: User,
-    now: datetime,
+    session: Session, contact_id: int, phone_id: int, *, reason: Closing, note: str, user: User, now: datetime
 ) -> None:
     """Close a number for all organisations: as the contact told an officer that they want no messages, or for a reason.
 
@@ -332,7 +324,6 @@ def suppress_number(
             WishSource.OFFICER,
             phones=[phone],
             people=[contact_id],
-            secret_key=secret_key,
             said_at=now,
             now=now,
             note=note,
@@ -340,7 +331,7 @@ def suppress_number(
         )
     else:
         kind = SuppressionReason(reason)
-        if not suppress(session, phone, reason=kind, source="officer", secret_key=secret_key, now=now):
+        if not suppress(session, phone, reason=kind, source="officer", now=now):
             raise WrongState("number_blocked_already")
         session.flush()
         _active_suppression(session, phone_id, kind).note = note

@@ -11,11 +11,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.contacts.suppressions import number_hasher
+from outreach.contacts.suppressions import newest_hasher
 from outreach.contacts.wishes import rehash_numbers
 from outreach.models.contacts import Erasure, Phone, Suppression, WishNumber
 from outreach.rules.identity import ERASED
-from outreach.rules.keys import Purpose, key_id, newest_key
 from outreach.runtime import Runtime
 
 _CHUNK = 5000
@@ -32,12 +31,11 @@ def count_hashes(session: Session) -> Counter[str]:
 
 def hash_migrated_wishes(runtime: Runtime) -> None:
     """Hash the numbers of wishes that a migration, which has no key, has written by the ids of their phones."""
-    keys = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     with runtime.db.write() as session:
-        rehash_numbers(session, WishNumber.key_id == "", secret_key=keys)
+        rehash_numbers(session, WishNumber.key_id == "")
 
 
-def rehash_suppressions(runtime: Runtime, *, secret_key: str, now: datetime) -> int:
+def rehash_suppressions(runtime: Runtime, *, now: datetime) -> int:
     """Bring the hashes of all suppressed numbers that are known under the newest key. Returns how many.
 
     In parts, while the system is running; a part that was interrupted is done by the next call.
@@ -45,17 +43,17 @@ def rehash_suppressions(runtime: Runtime, *, secret_key: str, now: datetime) -> 
     last_id, done = 0, 0
     while True:
         with runtime.db.write() as session:
-            last_id, changed = _rehash_part(session, after=last_id, secret_key=secret_key)
+            last_id, changed = _rehash_part(session, after=last_id)
             done += changed
             if not last_id:
-                done += rehash_numbers(session, secret_key=secret_key)
+                done += rehash_numbers(session)
                 audit.record(session, "keys.rehash", "suppressions", None, now, changed=done)
                 return done
 
 
-def _rehash_part(session: Session, *, after: int, secret_key: str) -> tuple[int, int]:
+def _rehash_part(session: Session, *, after: int) -> tuple[int, int]:
     """Return the last id looked at, 0 at the end, and how many hashes were changed."""
-    newest, hashed = key_id(newest_key(secret_key)), number_hasher(secret_key)
+    hashed, newest = newest_hasher(session)
     rows = session.execute(
         select(Suppression.id, Suppression.reason, Suppression.lifted_at, Phone.e164)
         .join(Phone, Phone.id == Suppression.phone_id)

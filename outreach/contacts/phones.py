@@ -51,9 +51,7 @@ OTHERS_PHONES = """
 
 
 @use_case
-def add_number(
-    session: Session, contact_id: int, number: str, *, secret_key: str, user: User, now: datetime
-) -> None:
+def add_number(session: Session, contact_id: int, number: str, *, user: User, now: datetime) -> None:
     """Add a number to a contact, after its present ones. Raises BadInput, NotFound, NotAllowed.
 
     A campaign uses the first number that may be messaged. One that only others' lists give is then theirs for all.
@@ -64,7 +62,7 @@ def add_number(
     if cell.status is not PhoneStatus.OK or len(cell.numbers) != 1:
         raise BadInput("number_wrong")
     e164 = cell.numbers[0]
-    phone_id = find_or_create_phones(session, [e164], secret_key=secret_key, now=now)[e164]
+    phone_id = find_or_create_phones(session, [e164], now=now)[e164]
     positions = select(ContactPhone.position).where(ContactPhone.contact_id == contact_id)
     link = session.get(ContactPhone, (contact_id, phone_id))
     if link is not None and not link.is_named:
@@ -97,7 +95,6 @@ def remove_number(
     phone_id: int,
     *,
     note: str,
-    secret_key: str,
     user: User,
     now: datetime,
     opted_out: bool = True,
@@ -126,7 +123,7 @@ def remove_number(
     )
     if not session.execute(select(ContactPhone).where(ContactPhone.phone_id == phone_id).limit(1)).first():
         wrong = SuppressionReason.WRONG_NUMBER
-        suppress(session, phone, reason=wrong, source="officer", secret_key=secret_key, now=now)
+        suppress(session, phone, reason=wrong, source="officer", now=now)
     session.add(
         RemovedPhone(contact_id=contact_id, phone_id=phone_id, note=note, removed_by=user.id, removed_at=now)
     )
@@ -137,7 +134,7 @@ def remove_number(
         session, "contact.remove_number", f"contacts:{contact_id}", user, now, changes, phone=phone_id
     )
     if right_number:
-        add_number(session, contact_id, right_number, secret_key=secret_key, user=user, now=now)
+        add_number(session, contact_id, right_number, user=user, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,24 +217,20 @@ ON CONFLICT (e164) DO NOTHING RETURNING e164, id
 """)
 
 
-def find_or_create_phones(
-    session: Session, numbers: Iterable[str], *, secret_key: str, now: datetime
-) -> dict[str, int]:
+def find_or_create_phones(session: Session, numbers: Iterable[str], *, now: datetime) -> dict[str, int]:
     """Return the phone id of each number, created if it does not exist."""
     unique = sorted(set(numbers))
     existing = find_phones(session, unique)
     missing = [number for number in unique if number not in existing]
-    return existing | create_phones(session, missing, secret_key=secret_key, now=now)
+    return existing | create_phones(session, missing, now=now)
 
 
-def create_phones(
-    session: Session, numbers: Sequence[str], *, secret_key: str, now: datetime
-) -> dict[str, int]:
+def create_phones(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:
     """Create phones for numbers, unique, sorted and missing a moment ago. Returns ids by number."""
     if not numbers:
         return {}
     created = _insert_phones(session, numbers, now=now)
-    link_hashes(session, created, secret_key=secret_key)
+    link_hashes(session, created)
     return created
 
 
@@ -297,7 +290,7 @@ def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -
     return created | find_phones(session, [number for number in numbers if number not in created])
 
 
-def link_hashes(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
+def link_hashes(session: Session, phones: dict[str, int]) -> None:
     """Link suppressions and wishes from before an erasure to the new phones of their numbers."""
     by_hash: dict[str, int] = {}
     for kept in (Suppression, WishNumber):
@@ -307,7 +300,7 @@ def link_hashes(session: Session, phones: dict[str, int], *, secret_key: str) ->
         by_hash = by_hash or {
             number_hash: phone_id
             for e164, phone_id in phones.items()
-            for number_hash in hashes_of(e164, secret_key=secret_key)
+            for number_hash in hashes_of(session, e164)
         }
         known = select(kept.number_hash).where(
             kept.number_hash.in_(values_subquery(session, by_hash, String)), without_phone

@@ -12,24 +12,33 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
+from outreach.core.db import installation_of
 from outreach.models.contacts import Phone, Suppression, SuppressionReason
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import key_id, newest_key, split_keys
 
 
-def hash_number(e164: str, *, secret_key: str) -> str:
-    """Return a number's keyed hash under the newest key; the table alone does not allow guessing it."""
-    return number_hasher(secret_key)(e164)
+def number_keys(session: Session) -> str:
+    """Return the keys of hashes of numbers. Raises RuntimeError without any: what was hashed would never be found again."""
+    if not (keys := installation_of(session).number_keys):
+        raise RuntimeError("the database was opened without the keys of numbers")
+    return keys
 
 
-def hashes_of(e164: str, *, secret_key: str) -> list[str]:
+def hashes_of(session: Session, e164: str) -> list[str]:
     """Return the hashes by which a number may be known: under the newest key and all former ones."""
-    return [hash_number(e164, secret_key=key) for key in split_keys(secret_key)]
+    return [number_hasher(key)(e164) for key in split_keys(number_keys(session))]
 
 
-def number_hasher(secret_key: str) -> Callable[[str], str]:
-    """Return `hash_number` for many numbers; the key is processed once."""
-    keyed_hash = hmac.new(f"suppression/{newest_key(secret_key)}".encode(), digestmod=hashlib.sha256)
+def newest_hasher(session: Session) -> tuple[Callable[[str], str], str]:
+    """Return what hashes numbers under the newest key, and the key's id; the table alone does not allow guessing a number."""
+    key = newest_key(number_keys(session))
+    return number_hasher(key), key_id(key)
+
+
+def number_hasher(key: str) -> Callable[[str], str]:
+    """Return what hashes many numbers under a key, which is processed once."""
+    keyed_hash = hmac.new(f"suppression/{key}".encode(), digestmod=hashlib.sha256)
 
     def hashed(e164: str) -> str:
         digest = keyed_hash.copy()
@@ -52,7 +61,7 @@ def lock_phone(session: Session, phone_id: int) -> Phone:
 
 
 def suppress(
-    session: Session, phone: Phone, *, reason: SuppressionReason, source: str, secret_key: str, now: datetime
+    session: Session, phone: Phone, *, reason: SuppressionReason, source: str, now: datetime
 ) -> bool:
     """Suppress a number. The phone's row must be locked.
 
@@ -60,10 +69,11 @@ def suppress(
     """
     if phone.e164.startswith(ERASED) or has_suppression(session, phone.id, reason):
         return False
+    hashed, key = newest_hasher(session)
     session.add(
         Suppression(
-            number_hash=hash_number(phone.e164, secret_key=secret_key),
-            key_id=key_id(newest_key(secret_key)),
+            number_hash=hashed(phone.e164),
+            key_id=key,
             phone_id=phone.id,
             reason=reason,
             source=source,

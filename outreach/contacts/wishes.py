@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
-from outreach.contacts.suppressions import number_hasher
+from outreach.contacts.suppressions import newest_hasher
 from outreach.core.db import (
     change_rows,
     insert_new,
@@ -42,7 +42,6 @@ from outreach.core.db import (
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactPhone, Phone, RemovedPhone, Wish, WishNumber, WishPerson
 from outreach.rules.identity import ERASED
-from outreach.rules.keys import key_id, newest_key
 from outreach.rules.wishes import EVERYTHING, NAMES_PERSON, WishSource, covers
 
 LEFT_ALONE = table(
@@ -68,7 +67,6 @@ def record_wish(
     *,
     said_at: datetime,
     now: datetime,
-    secret_key: str = "",
     phones: Collection[Phone] = (),
     people: Iterable[int | None] = (),
     scope: str = EVERYTHING,
@@ -78,7 +76,7 @@ def record_wish(
 ) -> Wish:
     """Add a wish of these people, said from or about these numbers, whose rows must be locked.
 
-    Erased numbers are left out. `secret_key` is that of hashes of numbers, needed where there are any. Who is only named for a number has
+    Erased numbers are left out. Who is only named for a number has
     not spoken from it.
     """
     speakers = {*people} - {None}
@@ -96,7 +94,7 @@ def record_wish(
     session.add(wish)
     session.flush()
     session.add_all(WishPerson(wish_id=wish.id, contact_id=each) for each in speakers)
-    _add_numbers(session, [wish.id], phones, secret_key=secret_key)
+    _add_numbers(session, [wish.id], phones)
     session.flush()
     return wish
 
@@ -110,13 +108,11 @@ def _named_links(session: Session, phones: Collection[int]) -> set[tuple[int, in
     return {(person, phone_id) for person, phone_id in session.execute(named.where(among_phones))}
 
 
-def _add_numbers(
-    session: Session, wishes: Collection[int], phones: Collection[Phone], *, secret_key: str
-) -> None:
+def _add_numbers(session: Session, wishes: Collection[int], phones: Collection[Phone]) -> None:
     """Let these wishes be about these numbers as well."""
     if not phones:
         return
-    hashed, key = number_hasher(secret_key), key_id(newest_key(secret_key))
+    hashed, key = newest_hasher(session)
     of_number = {hashed(each.e164): each.id for each in phones if not each.e164.startswith(ERASED)}
     # Also under a former key: of a wish and a phone there is one row.
     rows = select(WishNumber.wish_id, WishNumber.phone_id).where(WishNumber.wish_id.in_(wishes))
@@ -333,7 +329,7 @@ def share_wishes_since(session: Session, people: Collection[int], *, since: date
     _add_people(session, {(wish_id, person) for wish_id in later for person in people})
 
 
-def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -> set[int]:
+def keep_wishes(session: Session, people: Collection[int]) -> set[int]:
     """Keep the wishes of people who are about to be removed by the keyed hashes of the numbers that nobody else has.
 
     The phones' rows must be locked. Returns those who asked for something and have no such number, or others as well:
@@ -350,7 +346,7 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
     if not wishes:
         return set()
     asked_for = values_subquery(session, set().union(*wishes.values()))
-    rehash_numbers(session, WishNumber.wish_id.in_(asked_for), WishNumber.key_id == "", secret_key=secret_key)
+    rehash_numbers(session, WishNumber.wish_id.in_(asked_for), WishNumber.key_id == "")
     other = aliased(ContactPhone)
     elsewhere = exists().where(other.phone_id == Phone.id, other.contact_id.not_in(among_people))
     by_name = set(wishes)
@@ -359,7 +355,7 @@ def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -
         had = union(*(select(each.phone_id).where(each.contact_id == contact_id) for each in links))
         phones = session.execute(select(Phone, elsewhere).where(Phone.id.in_(had))).all()
         own = [phone for phone, is_shared in phones if not is_shared]
-        _add_numbers(session, asked, own, secret_key=secret_key)
+        _add_numbers(session, asked, own)
         if own and len(own) == len(phones):
             by_name.discard(contact_id)
     session.flush()
@@ -435,20 +431,20 @@ def read_wishes(session: Session, contact_id: int, phones: Collection[int]) -> l
     ]
 
 
-def erase_numbers_of_wishes(session: Session, phones: Collection[int], *, secret_key: str) -> None:
+def erase_numbers_of_wishes(session: Session, phones: Collection[int]) -> None:
     """Leave of these numbers the hash alone, and nothing that was noted of what was said."""
     of_phones = WishNumber.phone_id.in_(values_subquery(session, phones))
-    rehash_numbers(session, of_phones, WishNumber.key_id == "", secret_key=secret_key)
+    rehash_numbers(session, of_phones, WishNumber.key_id == "")
     _empty_notes(session, select(WishNumber.wish_id).where(of_phones))
     set_columns(session, WishNumber, of_phones, phone_id=None)
 
 
-def rehash_numbers(session: Session, *conditions: ColumnElement[bool], secret_key: str) -> int:
+def rehash_numbers(session: Session, *conditions: ColumnElement[bool]) -> int:
     """Bring the hashes of wishes' numbers that are known under the newest key; what others told stays under the key that all share.
 
     Returns how many were changed.
     """
-    newest, hashed = key_id(newest_key(secret_key)), number_hasher(secret_key)
+    hashed, newest = newest_hasher(session)
     rows = session.execute(
         select(WishNumber, Phone.e164)
         .join(Phone, Phone.id == WishNumber.phone_id)

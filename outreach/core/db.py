@@ -19,12 +19,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -185,8 +187,25 @@ def is_referenced(table: TableClause, *, but: Collection[str] = ()) -> ColumnEle
 
 
 # In a session's `info`.
-AUDIT_KEYS = "audit.keys"
-_READ = "db.read"
+_INSTALLATION, _READ = "installation", "db.read"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a session knows of whose database it is on: keys that the database does not hold, and whether messages reach real people.
+
+    `audit_keys` are those of the audit log's chain, `number_keys` those of hashes of numbers.
+    """
+
+    audit_keys: str = ""
+    number_keys: str = ""
+    is_live: bool = False
+
+
+def installation_of(session: Session) -> Installation:
+    """Return the installation whose database a session is on."""
+    found: Installation = session.info[_INSTALLATION]
+    return found
 
 
 def read_once(read: Callable[Concatenate[Session, P], T]) -> Callable[Concatenate[Session, P], T]:
@@ -212,10 +231,9 @@ def read_once(read: Callable[Concatenate[Session, P], T]) -> Callable[Concatenat
 class Database:
     """Database engine of a process. Open no connection before a fork."""
 
-    def __init__(self, url: str, *, audit_keys: str = "") -> None:
-        """Create the engine. `audit_keys`: keys of the audit log's chain, which the database does not hold."""
-        self.audit_keys = audit_keys
-        self._info = {AUDIT_KEYS: audit_keys}
+    def __init__(self, url: str, *, installation: Installation = Installation()) -> None:
+        """Create the engine. `installation`: what sessions know of it."""
+        self.installation = installation
         self.url = make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         if self.is_postgresql:
@@ -234,16 +252,23 @@ class Database:
             self.engine = _create_sqlite_engine(self.url)
         self._write_engine = self.engine.execution_options(writes=True)
 
+    def of(self, installation: Installation) -> Self:
+        """Return the same database for this installation."""
+        own = copy(self)
+        own.installation = installation
+        return own
+
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction: committed at the end of the block, rolled back by an exception."""
-        with Session(self._write_engine, expire_on_commit=False, info=self._info) as session, session.begin():
+        info = {_INSTALLATION: self.installation}
+        with Session(self._write_engine, expire_on_commit=False, info=info) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session on one snapshot; changes are not committed."""
-        with Session(self.engine, info={**self._info, _READ: {}}) as session:
+        with Session(self.engine, info={_INSTALLATION: self.installation, _READ: {}}) as session:
             if self.is_postgresql:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session

@@ -121,7 +121,7 @@ def split_list(
 
 
 @use_case
-def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, now: datetime) -> ContactList:
+def remove_list(session: Session, list_id: int, *, user: User, now: datetime) -> ContactList:
     """Remove a list with what its imports stored.
 
     Raises NotFound, NotAllowed, WrongState if a campaign or an activity uses it (then it can be archived) or a file is
@@ -147,7 +147,7 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
         session.execute(
             delete(Membership).where(Membership.list_id == list_id, Membership.contact_id.in_(people))
         )
-        remove_people(session, people, secret_key=secret_key, now=now)
+        remove_people(session, people, now=now)
         count += len(people)
     remove_values(session, KeptValue.list_id == list_id, organisation_id=removed.organisation_id)
     imports = select(ListImport.id).where(ListImport.list_id == list_id)

@@ -66,7 +66,6 @@ def decide_issue(
     decision: Decision,
     *,
     user: User,
-    secret_key: str,
     now: datetime,
     phone: str = "",
     birth_year: int | None = None,
@@ -106,7 +105,7 @@ def decide_issue(
             _require_recorded(session, issues, user)
         typed, is_said = _read_typed(phone), decision is not Decision.TAKEN
         rows = [_DecidedRow(each, typed, [each.contact_id] if is_said else []) for each in issues]
-        for stored in _store(session, rows, list_import, secret_key=secret_key, now=now):
+        for stored in _store(session, rows, list_import, now=now):
             recount(list_import, "review", stored.outcome)
             if decision is Decision.RENAMED:
                 _rename(session, stored, user=user, now=now)
@@ -225,9 +224,7 @@ def _read_typed(phone: str) -> Sequence[str] | None:
     return typed.numbers
 
 
-def store_decided_before(
-    session: Session, list_import: ListImport, *, secret_key: str, now: datetime
-) -> None:
+def store_decided_before(session: Session, list_import: ListImport, *, now: datetime) -> None:
     """Store the rows of a file that were decided on in an earlier one, as they were then; once all others are stored.
 
     So what another row of the file says of somebody is that one's, in whichever order they are.
@@ -251,23 +248,18 @@ def store_decided_before(
         known = [contact_id if contact_id in there else None for contact_id in people]
         decided.append(_DecidedRow(issue, typed, known))
     if decided:
-        _store(session, decided, list_import, secret_key=secret_key, now=now)
+        _store(session, decided, list_import, now=now)
 
 
 def _store(
-    session: Session,
-    decided: Sequence[_DecidedRow],
-    list_import: ListImport,
-    *,
-    secret_key: str,
-    now: datetime,
+    session: Session, decided: Sequence[_DecidedRow], list_import: ListImport, *, now: datetime
 ) -> list[_Stored]:
     """Store decided rows and note with each issue what it stored. Returns of each row the first person."""
     numbers = {
         each.issue.id: each.issue.cells["numbers"] if each.typed is None else [*each.typed]
         for each in decided
     }
-    phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
+    phones = find_or_create_phones(session, chain(*numbers.values()), now=now)
     rows = {each.issue.id: _row(each.issue, numbers[each.issue.id]) for each in decided}
     for each in decided:
         if each.typed is not None:  # numbers for one person

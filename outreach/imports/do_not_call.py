@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_phones, link_hashes
-from outreach.contacts.suppressions import number_hasher
+from outreach.contacts.suppressions import newest_hasher
 from outreach.core.db import (
     DATABASE_AWAY,
     Database,
@@ -41,7 +41,6 @@ from outreach.imports.uploads import LARGEST, forget_file, path_of, safe_file_na
 from outreach.models.accounts import User
 from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
 from outreach.rules.errors import BadList, LoaError, error_from_json
-from outreach.rules.keys import Purpose, key_id, newest_key
 from outreach.rules.phone_numbers import PhoneStatus, Reason, read_phone_cell
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, enqueue_do_not_call_import, use_case
@@ -80,7 +79,6 @@ def replace_register(
     db: Database,
     path: Path,
     *,
-    secret_key: str,
     now: datetime,
     record: Callable[[Session, RegisterCounts], None],
     may_shrink: bool = False,
@@ -92,8 +90,8 @@ def replace_register(
     time, whatever the file's size. Raises BadList.
     """
     counts = RegisterCounts()
-    hashed = number_hasher(secret_key)
     with db.write() as session:
+        hashed, key = newest_hasher(session)
         lock_imports(session)  # no import is about to create a phone with an id below the last one
         last_phone_id = session.scalar(select(func.max(Phone.id))) or 0
     with TemporaryFile("w+", encoding="ascii") as hashes, gc_paused():
@@ -113,12 +111,12 @@ def replace_register(
             # From here to the end no import creates a number that this transaction does not see.
             lock_imports(session)
             _add_new_phones(session, last_phone_id, hashed)
-            _replace(session, counts, now, key_id=key_id(newest_key(secret_key)), may_shrink=may_shrink)
+            _replace(session, counts, now, key_id=key, may_shrink=may_shrink)
             record(session, counts)
     with db.write() as session:
         # A reply has created a number meanwhile, which that transaction did not see, nor the reply what it wrote.
         new = select(Phone.e164, Phone.id).where(Phone.id > last_phone_id)
-        link_hashes(session, dict(session.execute(new).all()), secret_key=secret_key)
+        link_hashes(session, dict(session.execute(new).all()))
     return counts
 
 
@@ -276,7 +274,7 @@ def import_do_not_call(runtime: Runtime, path: Path, *, may_shrink: bool, now: d
         register = receive_file(
             runtime, content, file_name=path.name, folder=folder, user=None, now=now, may_shrink=may_shrink
         )
-    process_file(runtime.db, folder, register.id, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS))
+    process_file(runtime.db, folder, register.id)
     with runtime.db.read() as session:
         register = session.get_one(DoNotCallFile, register.id)
     if register.state is not RegisterState.DONE:
@@ -292,7 +290,7 @@ def files_to_process(session: Session, *, now: datetime) -> list[int]:
     return list(session.scalars(query.order_by(DoNotCallFile.id)))
 
 
-def process_file(db: Database, folder: Path, register_id: int, *, secret_key: str) -> bool:
+def process_file(db: Database, folder: Path, register_id: int) -> bool:
     """Replace the register by a received file; all or nothing. Returns False if there is nothing to do."""
     now = datetime.now(UTC)
     with db.write() as session:
@@ -309,9 +307,7 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
     try:
         if tries > MOST_TRIES:
             raise BadList("register_given_up")
-        replace_register(
-            db, path, secret_key=secret_key, now=now, record=partial(_end, register_id), may_shrink=may_shrink
-        )
+        replace_register(db, path, now=now, record=partial(_end, register_id), may_shrink=may_shrink)
     except LoaError as refused:
         error = refused
     except DATABASE_AWAY:

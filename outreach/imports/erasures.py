@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, cast, exists, literal, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
-from outreach.contacts.suppressions import hash_number, hashes_of
+from outreach.contacts.suppressions import hashes_of, newest_hasher
 from outreach.contacts.wishes import keep_wishes
 from outreach.core.db import is_set, values_subquery
 from outreach.imports.issues import Decision, IssueStatus, recount
@@ -29,28 +29,20 @@ from outreach.models.contacts import (
 )
 from outreach.places.areas import last_units, read_successors
 from outreach.rules.identity import erased_as, mask_number, may_be_erased_as, name_key
-from outreach.rules.keys import key_id, newest_key
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 
 
 def record_erasure(
-    session: Session,
-    person: Contact,
-    numbers: Collection[tuple[str, bool]],
-    *,
-    secret_key: str,
-    now: datetime,
+    session: Session, person: Contact, numbers: Collection[tuple[str, bool]], *, now: datetime
 ) -> None:
     """Store keyed hashes of an erased contact.
 
     `numbers`: (E.164, whether no other contact has it). Lists without a number are recognised by name, year of birth and
     commune, and so is, with any number, who had none of their own.
     """
-    key = name_key(person.name)
-    known_as = [
-        (hash_number(e164, secret_key=secret_key), f"{e164}/{key}", is_gone) for e164, is_gone in numbers
-    ]
+    key, (hashed, hashed_by) = name_key(person.name), newest_hasher(session)
+    known_as = [(hashed(e164), f"{e164}/{key}", is_gone) for e164, is_gone in numbers]
     has_own = any(is_gone for _e164, is_gone in numbers)
     known_as += [
         ("", each, not has_own) for each in erased_as(key, person.birth_year, person.area_code) if key
@@ -59,29 +51,29 @@ def record_erasure(
         session.add(
             Erasure(
                 number_hash=number_hash,
-                person_hash=hash_number(described, secret_key=secret_key),
-                key_id=key_id(newest_key(secret_key)),
+                person_hash=hashed(described),
+                key_id=hashed_by,
                 is_gone=is_gone,
                 erased_at=now,
             )
         )
 
 
-def keep_wishes_of(session: Session, people: Sequence[int], *, secret_key: str, now: datetime) -> None:
+def keep_wishes_of(session: Session, people: Sequence[int], *, now: datetime) -> None:
     """Keep what people asked for who are about to be removed: `keep_wishes`, and their names where numbers do not tell.
 
     A row that may be about one of those waits for an officer.
     """
-    for contact_id in sorted(keep_wishes(session, people, secret_key=secret_key)):
+    for contact_id in sorted(keep_wishes(session, people)):
         person = session.get_one(Contact, contact_id)
         other = aliased(ContactPhone)
         is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
         theirs = select(Phone.e164, ~is_shared).join(ContactPhone, ContactPhone.phone_id == Phone.id)
         numbers = session.execute(theirs.where(ContactPhone.contact_id == contact_id)).all()
-        record_erasure(session, person, numbers, secret_key=secret_key, now=now)
+        record_erasure(session, person, numbers, now=now)
 
 
-def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: str) -> set[int]:
+def find_erased(session: Session, rows: Collection[CheckedRow]) -> set[int]:
     """Return the rows, by `CheckedRow.row`, that may be about an erased contact.
 
     Any name on a number that only the erased contact had, or the same name on a number that was shared. Without a valid
@@ -99,7 +91,7 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
     for row in rows:
         numbers, names = _known_as(row, former, has_named=bool(has_named))
         for known, texts in ((hashes, numbers), (by_name if numbers else hashes, names)):
-            for hashed in (each for text in texts for each in hashes_of(text, secret_key=secret_key)):
+            for hashed in (each for text in texts for each in hashes_of(session, text)):
                 known.setdefault(hashed, set()).add(row.row)
     hash_values = values_subquery(session, {*hashes, *by_name}, String)
     erasures = session.execute(

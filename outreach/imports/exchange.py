@@ -39,7 +39,7 @@ from outreach.models.contacts import ContactPhone, ExchangePeer, Phone, Wish, Wi
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.exchange import Page, Peer, Told, read_page, read_place, request_text, uid_of, write_page
 from outreach.rules.identity import ERASED
-from outreach.rules.keys import Purpose, key_id
+from outreach.rules.keys import key_id
 from outreach.rules.wishes import EVERYTHING, WishSource
 from outreach.runtime import Runtime
 
@@ -81,8 +81,7 @@ def exchange_wishes(runtime: Runtime, *, now: datetime) -> dict[str, int]:
         counts["failed"] += bool(error)
     with runtime.db.write() as session:
         recent = select(Phone.e164, Phone.id).where(Phone.created_at > now - _LOOK_BACK)
-        keys = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
-        link_hashes(session, dict(session.execute(recent).all()), secret_key=keys)
+        link_hashes(session, dict(session.execute(recent).all()))
         added, removed = counts["taken"], counts["taken_back"]
         if added or removed:
             audit.record(session, "wishes.exchange", "suppressions", None, now, added=added, removed=removed)

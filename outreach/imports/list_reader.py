@@ -557,9 +557,8 @@ _COUNTED = (
 class PreviewCounts:
     """Counter of what the import of a file would do to a list, without storing anything."""
 
-    def __init__(self, list_id: int, secret_key: str) -> None:
+    def __init__(self, list_id: int) -> None:
         self._list_import = ListImport(id=0, list_id=list_id)  # never added to a session
-        self._secret_key = secret_key
         self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
         self.of_people = _ValuesOfPeople()
         self._seen: set[int] = set()
@@ -618,7 +617,7 @@ class PreviewCounts:
         """Return the merger of these rows, which stores nothing, and what finds whom a row is about."""
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
         parts = [part for row in rows for part in row.parts()]
-        erased = find_erased(session, parts, secret_key=self._secret_key)
+        erased = find_erased(session, parts)
         known = find_phones(session, {number for row in good for number in row.phone.numbers})
         new = (number for row in good if row.row not in erased for number in row.phone.numbers)
         # New ones have no id yet: negative numbers stand in for it.

@@ -72,7 +72,7 @@ def read_last(session: Session, user: User, *, now: datetime) -> LastDecision | 
 
 
 @use_case
-def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: User, now: datetime) -> int:
+def retract_decision(session: Session, issue_id: int, *, user: User, now: datetime) -> int:
     """Retract a decision. Returns how many issues are open again.
 
     Values that others changed since stay as they are. Raises NotFound, NotAllowed, WrongState if it is no
@@ -92,7 +92,7 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
         if issue.decision != Decision.ANSWERED:
             outcome = "rejected" if issue.decision == Decision.DROPPED else (issue.undo or {})["outcome"]
             recount(list_import, outcome, "review")
-        by: dict[str, Any] = {"secret_key": secret_key, "user": user, "now": now}
+        by: dict[str, Any] = {"user": user, "now": now}
         _ask_again(session, issue, **by)
         for undo in _people_of(session, issue):
             _undo_decision(session, list_import, issue, undo, **by)
@@ -150,7 +150,6 @@ def _undo_decision(
     undo: dict[str, Any],
     *,
     user: User,
-    secret_key: str,
     now: datetime,
 ) -> None:
     if issue.status != IssueStatus.QUESTION:  # questions asked about the row after it was stored
@@ -187,7 +186,7 @@ def _undo_decision(
     session.flush()
     if is_alone:
         session.expunge(person)
-        remove_people(session, [person.id], secret_key=secret_key, now=now)
+        remove_people(session, [person.id], now=now)
     withdraw_phones(session, {undo["contact"]: phones}, {undo["contact"]: other_changes})
 
 

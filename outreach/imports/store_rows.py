@@ -97,7 +97,6 @@ def store_rows(
     *,
     list_import: ListImport,
     known_areas: set[str],
-    secret_key: str,
     now: datetime,
     references: tuple[int, Mapping[int, str]] = (0, {}),
 ) -> None:
@@ -109,10 +108,10 @@ def store_rows(
     ask_about_places(session, rows)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
     parts = [*chain.from_iterable(row.parts() for row in rows)]
-    erased = find_erased(session, parts, secret_key=secret_key)
+    erased = find_erased(session, parts)
     known = find_phones(session, {*chain.from_iterable(row.phone.numbers for row in good)})
     wanted = {*chain.from_iterable(row.phone.numbers for row in good if row.row not in erased)}
-    phones = known | create_phones(session, sorted(wanted - known.keys()), secret_key=secret_key, now=now)
+    phones = known | create_phones(session, sorted(wanted - known.keys()), now=now)
     languages = ((row.language, [*filter(None, map(phones.get, row.phone.numbers))]) for row in good)
     remember_languages(session, languages)
     merger = ContactMerger(

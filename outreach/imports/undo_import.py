@@ -51,16 +51,14 @@ _CONTACT_TABLES = {
 _PHONE_TABLES = {"suppressions", "unread_languages", "wish_numbers"}  # the same of numbers
 
 
-def undo_import_rows(
-    session: Session, list_import: ListImport, *, limit: int, secret_key: str, now: datetime
-) -> int:
+def undo_import_rows(session: Session, list_import: ListImport, *, limit: int, now: datetime) -> int:
     """Undo up to `limit` of an import's memberships or changes. Returns how many, 0 once all is undone.
 
     In the caller's transaction, with `lock_imports`.
     """
     lock_imports(session)
     lock_removal(session)
-    done = _undo_memberships(session, list_import, limit, secret_key=secret_key, now=now)
+    done = _undo_memberships(session, list_import, limit, now=now)
     done = done or undo_changes(session, list_import, limit, now=now)
     if not done:
         remove_sightings(session, list_import=list_import)
@@ -71,9 +69,7 @@ def undo_import_rows(
     return done
 
 
-def _undo_memberships(
-    session: Session, list_import: ListImport, limit: int, *, secret_key: str, now: datetime
-) -> int:
+def _undo_memberships(session: Session, list_import: ListImport, limit: int, *, now: datetime) -> int:
     lists = lists_with(session, list_import)
     added = (Membership.list_id.in_(lists), Membership.import_id == list_import.id)
     added_people = select(Membership.contact_id).where(*added).distinct().order_by(Membership.contact_id)
@@ -85,11 +81,11 @@ def _undo_memberships(
     reassign_contacts(session, of_people, list_import=list_import, lists=lists)
     removed = session.scalars(added_people.where(of_people)).all()
     session.execute(delete(Membership).where(*added, of_people))
-    remove_people(session, removed, secret_key=secret_key, now=now)
+    remove_people(session, removed, now=now)
     return len(people)
 
 
-def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now: datetime) -> None:
+def remove_people(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     """Remove those contacts that are in no list and not referenced, with numbers that only they have or had.
 
     Their wishes to be left alone stay by the hashes of all their numbers.
@@ -108,7 +104,7 @@ def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now:
     links = (ContactPhone, RemovedPhone)
     phones = union(*(select(each.phone_id).where(each.contact_id.in_(gone)) for each in links))
     theirs = set(session.scalars(phones))
-    keep_wishes_of(session, removable, secret_key=secret_key, now=now)
+    keep_wishes_of(session, removable, now=now)
     session.execute(delete(Contact).where(Contact.id.in_(gone)))
     remove_phones(session, theirs)
 

@@ -78,7 +78,6 @@ from outreach.rules.errors import (
 )
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
-from outreach.rules.keys import Purpose
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.rules.list_rows import CheckedRow
 from outreach.runtime import Runtime
@@ -570,7 +569,6 @@ class UploadContext:
 
     db: Database
     folder: Path
-    secret_key: str
     stop_requested: Callable[[], bool]
 
 
@@ -644,7 +642,7 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 
 def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
-    preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), PreviewRows(understood), 0
+    preview, shown, done = PreviewCounts(upload.list_id), PreviewRows(understood), 0
     try:
         for chunk in prefetch_chunks(_read_rows(context, upload, path), CHUNK):
             with context.db.read() as session:
@@ -704,7 +702,6 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
                 chunk,
                 list_import=list_import,
                 known_areas=known_areas,
-                secret_key=context.secret_key,
                 now=datetime.now(UTC),
                 references=references,
             )
@@ -713,7 +710,7 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
     with _next_part(context, upload, done=done) as (session, claimed):
         now = datetime.now(UTC)
         list_import = session.get_one(ListImport, claimed.import_id)
-        store_decided_before(session, list_import, secret_key=context.secret_key, now=now)
+        store_decided_before(session, list_import, now=now)
         counts = list_import.counts
         session.get_one(ContactList, claimed.list_id).hidden = False
         end_upload(claimed, UploadState.DONE, now=now)
@@ -729,9 +726,7 @@ def _undo(context: UploadContext, upload: Upload) -> None:
         with _next_part(context, upload, done=done) as (session, claimed):
             now = datetime.now(UTC)
             list_import = session.get_one(ListImport, claimed.import_id)
-            undone = undo_import_rows(
-                session, list_import, limit=CHUNK, secret_key=context.secret_key, now=now
-            )
+            undone = undo_import_rows(session, list_import, limit=CHUNK, now=now)
             if not undone:
                 end_upload(claimed, UploadState.FAILED if claimed.error else UploadState.CANCELLED, now=now)
                 break
@@ -799,7 +794,7 @@ def import_file(
 
     `place`: `commune` and `village` of people whose rows name none. Raises NotFound for the organisation, BadList, BadInput for the basis, WrongState if it was cancelled meanwhile.
     """
-    folder, key = Path(runtime.settings.uploads_dir), runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    folder = Path(runtime.settings.uploads_dir)
     with runtime.db.read() as session:
         owner = find_organisation(session, organisation)
         gazetteer = installation_gazetteer(session)
@@ -826,7 +821,7 @@ def import_file(
                 )
             upload.corrected = upload.corrected | said
             begin_storing(session, upload, now=now)
-    context = UploadContext(runtime.db, folder, key, lambda: False)
+    context = UploadContext(runtime.db, folder, lambda: False)
     while upload.state not in ENDED:
         if not process_upload(context, upload.id, opened):
             time.sleep(_ASK_AGAIN_S)
@@ -843,7 +838,7 @@ def import_file(
 
 def undo_import(runtime: Runtime, import_id: int) -> int:
     """Undo an import in parts, and end its upload. Returns how many people it was about. Raises NotFound, WrongState."""
-    key, people = runtime.settings.keys_of(Purpose.SUPPRESSIONS), 0
+    people = 0
     while True:
         with transaction(runtime) as session:
             now = datetime.now(UTC)
@@ -852,7 +847,7 @@ def undo_import(runtime: Runtime, import_id: int) -> int:
             upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())
             if list_import.undone_at is not None or (upload is not None and upload.state not in ENDED):
                 raise WrongState("import_id_undone", id=import_id)
-            done = undo_import_rows(session, list_import, limit=CHUNK, secret_key=key, now=now)
+            done = undo_import_rows(session, list_import, limit=CHUNK, now=now)
             if not done:
                 if upload is not None:
                     end_upload(upload, UploadState.CANCELLED, now=now)

@@ -28,7 +28,6 @@ from campaigns.planning.drives import current_drive_id, drive_for_figures
 from campaigns.planning.kinds import create_kind, load_kinds
 from campaigns.privacy.requests import finish_request, record_request
 from campaigns.replies.receive_reply import receive_reply
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.replies.safety import Details, record_page_details, record_page_safety
 from campaigns.reports.documents import address_of as report_address
 from campaigns.reports.documents import end_link as end_report_link
@@ -108,14 +107,13 @@ def seed_site(runtime):
 def _cry_for_help(runtime, now):
     """A warning with cries in each state; the token of a team that is on the way, and somebody's number whom it was written to."""
     numbers = [f"+8490500095{n}" for n in range(6)]
-    keys = AnswerContext(secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=False)
     with runtime.db.write() as session:
         author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
         owner = session.scalars(select(Organisation.id).where(Organisation.code == ORGANISATIONS[0][0])).one()
         made = ContactList(organisation_id=owner, name="Dân ven suối", created_at=now)
         session.add(made)
         session.flush()
-        phones = find_or_create_phones(session, numbers, secret_key=keys.secret_key, now=now)
+        phones = find_or_create_phones(session, numbers, now=now)
         for n, e164 in enumerate(numbers):
             times = {"created_at": now, "updated_at": now, "area_code": ("23281", "23284")[n % 2]}
             person = Contact(name=f"A Suối {n}", name_key=f"asuoi{n}", village=f"Thôn {n % 3 + 1}", **times)
@@ -135,7 +133,7 @@ def _cry_for_help(runtime, now):
         ).all()
         for recipient, word in zip(rows, ("help", "help", "other", "safe"), strict=False):
             at = now - timedelta(minutes=20 - 9 * (recipient.id % 3))
-            record_page_safety(session, recipient.id, word, keys=keys, now=at)
+            record_page_safety(session, recipient.id, word, now=at)
         where = [("14.3601", "108.0002"), ("14.3603", "108.0003"), ("14.4202", "107.9701")]
         for recipient, (latitude, longitude) in zip(rows, where, strict=False):
             form = {"people": "5", "place": "Gần nhà rông", "latitude": latitude, "longitude": longitude}
@@ -144,7 +142,7 @@ def _cry_for_help(runtime, now):
         text = InboundMessage(
             "SMcry", "+84905000959", SENDER, "CUU 12 nguoi tren mai truong hoc, het gao", False
         )
-        assert receive_reply(session, text, keys=keys, now=now)
+        assert receive_reply(session, text, now=now)
         first = session.scalars(select(Case.id).where(Case.recipient_id == rows[0].id)).one()
         to = {"officer_id": None, "team": "Đội xuồng 2", "number": "0905000960"}
         hand_over_case(session, first, **to, settings=runtime.settings, user=author, now=now)
@@ -334,21 +332,11 @@ def _narrow(session, now):
 def _work_through(session, now):
     """Of the residents' cases one is done, one in hand, one in doubt."""
     author = find_user(session, AUTHOR)
-    keys = AnswerContext(secret_key="furnishing" * 4, is_live=False)
     helped, help_id, *_more = session.scalars(
         select(Case.id).where(Case.kind == CaseKind.HELP).order_by(Case.opened_at)
     )
     note = "Đã cài giúp tại nhà, bà dùng máy của con."
-    close_case(
-        session,
-        helped,
-        CaseOutcome.VISITED,
-        note=note,
-        result=Label.INSTALLED,
-        user=author,
-        keys=keys,
-        now=now,
-    )
+    close_case(session, helped, CaseOutcome.VISITED, note=note, result=Label.INSTALLED, user=author, now=now)
     assign_case(session, help_id, user=author, now=now)
     silent = (
         select(Phone.e164)
@@ -357,14 +345,14 @@ def _work_through(session, now):
     )
     unanswered = silent.where(Recipient.answer.is_(None), Attempt.stream_id > 0)
     e164, *others = session.scalars(unanswered.distinct().order_by(Phone.e164).limit(3))
-    assert receive_reply(session, InboundMessage("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
+    assert receive_reply(session, InboundMessage("SMdoubt", e164, SENDER, "ok", False), now=now)
     doubt = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
     # Two who ask the same.
     for at, (other, text) in enumerate(
         zip(others, ("Tin này có phải lừa đảo không?", "lua dao ha"), strict=True)
     ):
         reply = InboundMessage(f"SMalike{at}", other, SENDER, text, False)
-        assert receive_reply(session, reply, keys=keys, now=now)
+        assert receive_reply(session, reply, now=now)
     alike = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.QUESTION)).one()
     return {"help": help_id, "doubt": doubt, "alike": alike}
 
@@ -396,7 +384,6 @@ def _ask(session, contact_id, now):
             kind,
             asked_by="chính bà, tại nhà",
             asked_on=(now - timedelta(days=days)).date(),
-            secret_key="no secret",
             user=author,
             now=now,
         )
@@ -503,9 +490,8 @@ def _send_round(session, campaign_id, now):
         user=author,
         now=now,
     )
-    keys = AnswerContext(secret_key="furnishing" * 4, is_live=False)
     found = {1: VisitOutcome.NOT_YET, 2: VisitOutcome.ABSENT}
-    enter_results(session, made.id, found, user=author, keys=keys, now=now)
+    enter_results(session, made.id, found, user=author, now=now)
     return made.id
 
 
@@ -564,7 +550,7 @@ def _hand_in(session, folder, now):
 def _work_on(runtime, made):
     """What a worker does with the files; one is confirmed."""
     folder = Path(runtime.settings.uploads_dir)
-    work = UploadContext(runtime.db, folder, runtime.settings.secret_key, lambda: False)
+    work = UploadContext(runtime.db, folder, lambda: False)
     for name in ("ready", "nameless", "unreadable", "done"):
         process_upload(work, made[name])
     with runtime.db.write() as session:

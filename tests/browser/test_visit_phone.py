@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from campaigns.models.activities import VisitResult
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import SentResult, receive_results
 from deploy.chromium import find_chromium
@@ -75,7 +74,6 @@ def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(o
             ],
             sent_at=now + timedelta(hours=1),
             user=second,
-            keys=AnswerContext(secret_key=runtime.settings.secret_key, is_live=False),
             now=now + timedelta(hours=1),
         )
         page.close()

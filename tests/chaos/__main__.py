@@ -295,18 +295,18 @@ def ask_to_be_left_alone(world, stage):
     if row is None:
         return
     recipient, person, phone, e164 = row
-    n, now, key, user = len(stage.left_alone), datetime.now(UTC), world.keys.secret_key, world.user(AUTHOR)
+    n, now, user = len(stage.left_alone), datetime.now(UTC), world.user(AUTHOR)
     if n % 6 < 2:
         world.reply(e164, "TC", gateway_id=f"left-alone-{n}", is_opt_out=n % 6 == 1)
     elif n % 6 == 2:
         with world.runtime.db.write() as session:
-            record_page_answer(session, recipient, "opt_out", keys=world.keys, now=now)
+            record_page_answer(session, recipient, "opt_out", now=now)
     elif n % 6 == 3:
         told = {"reason": Closing.OPT_OUT, "note": "bà gọi điện"}
-        suppress_number(world.runtime, person, phone, **told, secret_key=key, user=user, now=now)
+        suppress_number(world.runtime, person, phone, **told, user=user, now=now)
     elif n % 6 == 4:
         asked = {"asked_by": "Người dân", "asked_on": None}
-        record_request(world.runtime, person, RequestKind.OBJECT, **asked, secret_key=key, user=user, now=now)
+        record_request(world.runtime, person, RequestKind.OBJECT, **asked, user=user, now=now)
     else:
         withdrawn = {"purpose": ALL_MESSAGES, "is_given": False, "on": None, "purposes": ()}
         proof = {"evidence": "giấy", "guardian": ""}

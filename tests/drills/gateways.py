@@ -367,10 +367,9 @@ def is_done(world, account, state, user):
 def close_first(world, campaign, administrator):
     """Settle what is unknown as a person does three hours later, drain the first gateway and close it."""
     now = datetime.now(UTC) + timedelta(hours=3)
-    key = world.runtime.settings.secret_key
     with world.runtime.db.write() as session:
         author = find_user(session, AUTHOR)
-        decide_unknown(session, campaign, resend=False, user=author, now=now, secret_key=key)
+        decide_unknown(session, campaign, resend=False, user=author, now=now)
     for state in ("draining", "closed"):
         wait_until(lambda state=state: is_done(world, ENVIRONMENT, state, administrator), ENDS_AFTER_S)
 

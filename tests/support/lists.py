@@ -40,7 +40,7 @@ def bring(
     with world.runtime.db.write() as session:
         owner = session.get_one(ContactList, world.list_id).organisation_id
         into = find_or_create_list(session, organisation_id=owner, name=name, now=world.now)
-        of = {"known_areas": set(session.scalars(select(Area.code))), "secret_key": world.keys.secret_key}
+        of = {"known_areas": set(session.scalars(select(Area.code)))}
         listed = rows or check_list(file, GAZETTEER)
         _, counts = import_rows(session, listed, into=into, file=file, now=datetime.now(UTC), **of)
     assert counts.rows == sum(asdict(counts).values()) - counts.rows
@@ -54,16 +54,13 @@ def import_rows(
     into: ContactList,
     file: Path,
     known_areas: set[str],
-    secret_key: str,
     now: datetime,
 ) -> tuple[ListImport, ImportCounts]:
     """Store the rows of a file in one transaction, in chunks as an upload is."""
     brought = begin_import(session, list_id=into.id, file_name=file.name, sha256=digest(file), now=now)
     for chunk in chunks(rows, store_rows.CHUNK):
-        store_rows.store_rows(
-            session, chunk, list_import=brought, known_areas=known_areas, secret_key=secret_key, now=now
-        )
-    store_decided_before(session, brought, secret_key=secret_key, now=now)
+        store_rows.store_rows(session, chunk, list_import=brought, known_areas=known_areas, now=now)
+    store_decided_before(session, brought, now=now)
     return brought, ImportCounts(**brought.counts)
 
 

@@ -27,9 +27,7 @@ def work_on(world: World, upload_id: int = 1, *, stops: list[bool] | None = None
     """What a worker does; told to stop at the question at which `stops` says so."""
     settings = world.runtime.settings
     asked = iter(stops or [])
-    work = UploadContext(
-        world.runtime.db, Path(settings.uploads_dir), settings.secret_key, lambda: next(asked, False)
-    )
+    work = UploadContext(world.runtime.db, Path(settings.uploads_dir), lambda: next(asked, False))
     return uploads.process_upload(work, upload_id)
 
 

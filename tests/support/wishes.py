@@ -24,10 +24,8 @@ def opt_out(
     """A wish said from or about a number that is known, by these people where it is known who spoke."""
     phones = session.scalars(select(Phone).where(Phone.e164 == e164)).all()
     assert phones or e164 is None
-    at, key = at or world.now, world.keys.secret_key
-    return record_wish(
-        session, source, phones=phones, people=people, scope=scope, secret_key=key, said_at=at, now=at
-    )
+    at = at or world.now
+    return record_wish(session, source, phones=phones, people=people, scope=scope, said_at=at, now=at)
 
 
 def numbers_left_alone(session: Session, *, scopes: Collection[str] = (EVERYTHING,)) -> set[str]:

@@ -31,7 +31,6 @@ from campaigns.privacy.retention import erase_contact
 from campaigns.replies.gateway_inbox import GatewayInbox
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import (
-    AnswerContext,
     record_answer,
     record_officer_answer,
     record_page_answer,
@@ -114,7 +113,6 @@ class World:
             session.add(made)
             session.flush()
             self.list_id = made.id
-        self.keys = AnswerContext.of(self.runtime.settings)
 
     def add_officer(
         self, session: Session, email: str, role: Role, organisation_id: int | None = None
@@ -217,7 +215,7 @@ class World:
     def do(self, function: Callable[..., T], *args: Any, by: str = "", **given: Any) -> T:
         """What a function that takes a session does, now and for AUTHOR or whom `by` names; a use case as a page calls it.
 
-        `user`, `now`, `keys`, `secret_key` and `settings` are filled in where it needs them and they are not given.
+        `user`, `now` and `settings` are filled in where it needs them and they are not given.
         """
         given = self._complete(function, args, given, by)
         if hasattr(function, "__wrapped__"):
@@ -233,8 +231,7 @@ class World:
         named = signature.bind_partial(None, *args, **given).arguments
         needed = {name for name, each in signature.parameters.items() if each.default is each.empty}
         needed -= named.keys()
-        known: dict[str, Any] = {"now": self.now, "keys": self.keys, "secret_key": self.keys.secret_key}
-        known["settings"] = self.runtime.settings
+        known: dict[str, Any] = {"now": self.now, "settings": self.runtime.settings}
         if by or "user" in needed:
             given = {**given, "user": self.user(by or AUTHOR)}
         return {**given, **{name: known[name] for name in needed & known.keys()}}
@@ -250,7 +247,7 @@ class World:
             ]
             session.add_all(people)
             numbers = [number(i) for i in range(first, first + count)]
-            phones = find_or_create_phones(session, numbers, secret_key=self.keys.secret_key, now=self.now)
+            phones = find_or_create_phones(session, numbers, now=self.now)
             session.flush()
             for person, e164 in zip(people, numbers, strict=True):
                 session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=1))
@@ -262,7 +259,7 @@ class World:
             person = Contact(name=name, name_key=name.lower(), created_at=self.now, updated_at=self.now)
             session.add(person)
             session.flush()
-            phones = find_or_create_phones(session, numbers, secret_key=self.keys.secret_key, now=self.now)
+            phones = find_or_create_phones(session, numbers, now=self.now)
             for position, e164 in enumerate(dict.fromkeys(numbers), start=1):
                 session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=position))
             session.add(Membership(list_id=self.list_id, contact_id=person.id))
@@ -418,9 +415,9 @@ class World:
     def decide_unresolved(self, campaign_id: int) -> int:
         """What an officer does with messages that are absent again after a repeat: sent once more; how many."""
         with self.runtime.db.write() as session:
-            user, key = find_user(session, AUTHOR), self.runtime.settings.secret_key
+            user = find_user(session, AUTHOR)
             now = datetime.now(UTC)
-            return decide_unknown(session, campaign_id, resend=True, user=user, now=now, secret_key=key)
+            return decide_unknown(session, campaign_id, resend=True, user=user, now=now)
 
     def lose_sight(self) -> None:
         """Of all that was sent nobody has seen the outcome for two hours."""
@@ -482,13 +479,7 @@ class World:
     def hear(self, recipient: Any, label: str, *, place: AnswerPlace = AnswerPlace.HOME, **more: Any) -> Any:
         """What an officer writes down that a recipient told them; the answer."""
         with self.runtime.db.write() as session:
-            told = {
-                "user": find_user(session, AUTHOR),
-                "keys": self.keys,
-                "now": self.now,
-                "note": "",
-                **more,
-            }
+            told = {"user": find_user(session, AUTHOR), "now": self.now, "note": "", **more}
             found = session.get_one(Recipient, recipient.id)
             return record_officer_answer(session, found, label, place=place, **told)
 
@@ -501,7 +492,7 @@ class World:
         with self.runtime.db.write() as session:
             stop, asks = more.get("is_opt_out", False), more.get("is_help_request", False)
             inbound = InboundMessage(gateway_id, sender, "MTTQ", body, stop, asks)
-            return receive_reply(session, inbound, keys=self.keys, now=more.get("now", datetime.now(UTC)))
+            return receive_reply(session, inbound, now=more.get("now", datetime.now(UTC)))
 
     def answer(
         self,
@@ -520,7 +511,6 @@ class World:
             phone_id=recipient.phone_id or 0,
             recipient=session.merge(recipient),
             source=source,
-            keys=self.keys,
             now=now or datetime.now(UTC),
         )
 
@@ -528,14 +518,14 @@ class World:
         self, contact_id: int, campaign: int, label: Label, place: AnswerPlace = AnswerPlace.HOME
     ) -> None:
         """Let an officer record what somebody said to them."""
-        more = {"place": place, "note": "", "user": self.user(AUTHOR), "keys": self.keys, "now": self.now}
+        more = {"place": place, "note": "", "user": self.user(AUTHOR), "now": self.now}
         record_told(self.runtime, contact_id, campaign, label, **more)
 
     def press(self, campaign: int, word: str, *, index: int = 0, **more: Any) -> None:
         """Press a button on the page of the index-th person."""
         recipient = self.recipient(number(index), campaign)
         with self.runtime.db.write() as session:
-            record_page_answer(session, recipient.id, word, keys=self.keys, now=self.now, **more)
+            record_page_answer(session, recipient.id, word, now=self.now, **more)
 
     def set_all(self, state: MessageState = MessageState.DELIVERED) -> None:
         """Let all messages that left have come so far."""
@@ -555,13 +545,13 @@ class World:
         self, contact_id: int, kind: RequestKind, email: str = AUTHOR, *, asked_by: str = "chính họ"
     ) -> int:
         """A person's request about their data, recorded now; its id."""
-        told = {"asked_by": asked_by, "asked_on": None, "secret_key": self.keys.secret_key, "now": self.now}
+        told = {"asked_by": asked_by, "asked_on": None, "now": self.now}
         return record_request(self.runtime, contact_id, kind, user=self.user(email), **told).id
 
     def erase(self, contact_id: int) -> None:
         """Erase a person at their own request."""
         asked, user = self.ask(contact_id, RequestKind.ERASE), self.user(APPROVER)
-        erase_contact(self.runtime, asked, secret_key=self.keys.secret_key, user=user, now=self.now)
+        erase_contact(self.runtime, asked, user=user, now=self.now)
 
     def answers(
         self,

@@ -186,7 +186,7 @@ def test_many_rows_are_taken_in_at_once_and_stored_by_a_worker(other, world, cli
     assert (found["state"], found["rows"], found["done"], found["counts"]) == ("storing", 1500, 0, None)
     assert "Đang lưu vào danh sách" in signed_in(client, AUTHOR).get(f"/admin/imports/{found['id']}/").text
     held = world.runtime
-    work = UploadContext(held.db, Path(held.settings.uploads_dir), held.settings.secret_key, lambda: False)
+    work = UploadContext(held.db, Path(held.settings.uploads_dir), lambda: False)
     assert process_upload(work, found["id"])
     done = other.get(found["address"]).get_json()
     assert (done["state"], done["counts"]["created"], done["counts"]["rejected"]) == ("done", 1499, 1)
@@ -652,7 +652,7 @@ def test_who_reads_on_from_the_last_id_misses_nothing_that_was_being_stored(syst
     world.sent()
     with world.runtime.db.write() as slow:  # it has the lower id, and ends last
         late = InboundMessage("late", number(11), "MTTQ", "TC", is_opt_out=False)
-        assert receive_reply(slow, late, keys=world.keys, now=world.now)
+        assert receive_reply(slow, late, now=world.now)
         assert world.reply(number(12), "TC", gateway_id="quick")
         asked = system.call("GET", f"/{what}")
         assert (asked.status_code, "Retry-After" in asked.headers) == (503, True)

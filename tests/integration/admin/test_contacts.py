@@ -136,7 +136,7 @@ def test_people_are_found_by_a_name_s_beginning_or_a_number_s_end(world, people,
 @cases((1_000,), (1,))
 def test_who_gets_no_messages_is_found_the_same_way_few_or_many(world, people, monkeypatch, many):
     monkeypatch.setattr(directory, "_MANY_CLOSED", many)
-    key, stop = world.keys.secret_key, WishSource.SMS
+    stop = WishSource.SMS
     with world.runtime.db.write() as session:
         opt_out(world, session, number(0))
         opt_out(world, session, None, people["Lê An"], source=WishSource.REQUEST)
@@ -145,7 +145,7 @@ def test_who_gets_no_messages_is_found_the_same_way_few_or_many(world, people, m
         session.add(Wish(undoes_id=back.id, source=stop, said_at=world.now, learned_at=world.now))
         phone = session.scalars(select(Phone).where(Phone.e164 == number(5))).one()
         reason = SuppressionReason.WRONG_NUMBER
-        suppress(session, phone, reason=reason, source="sms", secret_key=key, now=world.now)
+        suppress(session, phone, reason=reason, source="sms", now=world.now)
     assert found(world, suppressed=True) == ["Lê An", "Nguyễn Văn An", "A Thun"]
 
 
@@ -323,7 +323,7 @@ def test_an_answer_is_found_in_any_campaign_or_in_one(client, world):
 def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(client, world):
     campaign_id = world.sent(people=1)
     recipient = world.recipient(number(0), campaign_id)
-    token = LinkCipher(world.keys.secret_key).token(recipient.id)
+    token = LinkCipher(world.runtime.settings.secret_key).token(recipient.id)
     assert token in world.simulator.ledger()[0]["Body"]
     signed_in(client, AUTHOR)
     page = client.get(f"/admin/people/{recipient.contact_id}/").text
@@ -422,7 +422,6 @@ def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
             into=session.get_one(ContactList, world.list_id),
             file=list_file,
             known_areas=set(),
-            secret_key=world.keys.secret_key,
             now=datetime.now(UTC),
         )
         assert (counts.created, counts.updated) == (1, 1)  # the year of birth alone

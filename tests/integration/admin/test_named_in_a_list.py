@@ -84,13 +84,7 @@ def bring(world, folder, code, list_name, *rows, header=HEADER):
         into = find_or_create_list(session, organisation_id=owner, name=list_name, now=world.now)
         areas = set(session.scalars(select(Area.code)))
         brought, _counts = import_rows(
-            session,
-            check_list(file, GAZETTEER),
-            into=into,
-            file=file,
-            known_areas=areas,
-            secret_key=world.keys.secret_key,
-            now=world.now,
+            session, check_list(file, GAZETTEER), into=into, file=file, known_areas=areas, now=world.now
         )
         return brought.id
 
@@ -181,7 +175,6 @@ def test_a_sheet_that_the_province_makes_of_their_list_does_not_tell_either(worl
 
 
 def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world, person):
-    key = {"secret_key": world.keys.secret_key}
     lift = {"reason": OPT_OUT, "note": "ông muốn nhận tin lại"}
     profile = {
         "name": "A Thun", "birth_year": "", "sex": "", "village": "", "area_code": "", "has_smartphone": None,
@@ -198,8 +191,8 @@ def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world,
     for by in (NOSY, THEIR_APPROVER):
         assert attempt(reveal_number, hidden, by=by) == "NotFound"
         assert attempt(correct_contact, by=by, **profile) == "NotAllowed"
-        assert attempt(add_number, local(3), by=by, **key) == "NotAllowed"
-        assert attempt(remove_number, known, by=by, note="x", **key) == "NotAllowed"
+        assert attempt(add_number, local(3), by=by) == "NotAllowed"
+        assert attempt(remove_number, known, by=by, note="x") == "NotAllowed"
         assert attempt(lift_suppression, hidden, by=by, **lift) == "NotAllowed"
         assert attempt(reveal_number, known, by=by) == "done"
     with world.runtime.db.read() as session:
@@ -407,7 +400,7 @@ def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_d
     women = world.one(select(Organisation.id).where(Organisation.code == "PN"))
     campaign = world.sent(lists=["Tên lạ"])
     world.change(Campaign, campaign, organisation_id=women)
-    said = {"place": AnswerPlace.PHONE, "note": "", "keys": world.keys, "by": NOSY}
+    said = {"place": AnswerPlace.PHONE, "note": "", "by": NOSY}
     assert world.do(record_answer, unnumbered, campaign, "need_help", **said)
     (case,) = world.cases()
     world.change(Campaign, campaign, urgent_reason="bão")

@@ -30,9 +30,8 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
-from campaigns.visits.phone_data import Seen, read_houses
 from campaigns.visits.progress import read_totals
-from campaigns.visits.results import enter_results
+from campaigns.visits.results import Seen, enter_results, read_houses
 from campaigns.visits.sheets import assign_sheet, create_sheet, read_lines
 from outreach.accounts.users import CONFIRMED_FOR
 from outreach.accounts.village_officers import add_officer

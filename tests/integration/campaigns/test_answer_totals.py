@@ -111,7 +111,6 @@ def _suppress(world, recipient_id):
             recipient.phone_id,
             reason=Closing.OPT_OUT,
             note="gọi điện xin thôi",
-            secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),
             now=world.now,
         )

@@ -73,8 +73,7 @@ def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_wi
     assert again == ImportCounts(rows=1, updated=1)
     assert at_the_door(office) == ["A Lâu", NAME, "A Lâu", "A Thun"]
     with office.runtime.db.write() as session:
-        key = office.keys.secret_key
-        undo_import_rows(session, session.get_one(ListImport, 5), limit=99, secret_key=key, now=office.now)
+        undo_import_rows(session, session.get_one(ListImport, 5), limit=99, now=office.now)
     assert at_the_door(office) == [NAME, "A Lâu", NAME, "A Lâu", "A Thun"]
 
 
@@ -97,14 +96,7 @@ def test_who_was_erased_comes_back_by_no_list_without_a_number(office, tmp_path)
     assert {issue.reason for issue in waiting} == {"was_erased"}
     told = [(Decision.TAKEN, 3), (Decision.DROPPED, 3)]
     for issue, (decision, left) in zip(waiting, told, strict=False):
-        decide_issue(
-            office.runtime,
-            issue.id,
-            decision,
-            user=office.user(AUTHOR),
-            secret_key=office.keys.secret_key,
-            now=office.now,
-        )
+        decide_issue(office.runtime, issue.id, decision, user=office.user(AUTHOR), now=office.now)
         assert len(at_the_door(office)) == left
     assert bring(office, write(tmp_path, *rows[:2])) == ImportCounts(rows=2, unchanged=1, rejected=1)
     assert len(at_the_door(office)) == 3
@@ -143,14 +135,7 @@ def test_they_are_visited_and_counted_and_never_written_to(office, tmp_path, cli
     }
     # A number that is found later reaches them, but not who opted out at the door.
     for index, name in enumerate((NAME, "A Lâu"), 5):
-        add_number(
-            office.runtime,
-            person_id(office, name),
-            number(index),
-            secret_key=office.keys.secret_key,
-            user=author,
-            now=office.now,
-        )
+        add_number(office.runtime, person_id(office, name), number(index), user=author, now=office.now)
     assert at_the_door(office) == ["Y Rơ"]
     assert office.read(numbers_left_alone) == {number(6)}
     later = office.sent(lists=["Hội viên"])
@@ -185,7 +170,7 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office, tm
 
     def enter(sheet, outcome):
         user = office.user(AUTHOR)
-        enter_results(office.runtime, sheet, {1: outcome}, user=user, keys=office.keys, now=office.now)
+        enter_results(office.runtime, sheet, {1: outcome}, user=user, now=office.now)
         return person_id(office) in office.read(people_left_alone, [person_id(office)])
 
     enter(first, VisitOutcome.INSTALLED)
@@ -204,12 +189,10 @@ def test_a_result_on_paper_counts_and_is_taken_back(office, tmp_path):
     bring(office, write(tmp_path, ROW))
     campaign = office.launch(lists=["Hội viên"])
     author, sheet = office.user(AUTHOR), make_sheet(office, campaign)
-    enter_results(
-        office.runtime, sheet, {1: VisitOutcome.INSTALLED}, user=author, keys=office.keys, now=office.now
-    )
+    enter_results(office.runtime, sheet, {1: VisitOutcome.INSTALLED}, user=author, now=office.now)
     assert reported(office, campaign)["installed"] == 1
     office.erase(person_id(office))
     assert reported(office, campaign)["installed"] == 1, "a figure stays when the person goes"
     assert people(office) == {}
-    undo_entry(office.runtime, sheet, user=author, keys=office.keys, now=office.now)
+    undo_entry(office.runtime, sheet, user=author, now=office.now)
     assert reported(office, campaign)["installed"] == 0

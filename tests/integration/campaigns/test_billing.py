@@ -116,7 +116,7 @@ def test_a_message_that_fails_after_its_bill_still_costs_it(world):
     failed = [
         AttemptReport(item.id, AttemptState.FAILED, cause="blocked", code="30007") for item in (first, second)
     ]
-    world.do(apply_reports, failed, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+    world.do(apply_reports, failed, now=datetime.now(UTC))
     found = campaign_of(world, campaign)
     assert (found.segments_taken, found.priced_segments, found.priced_vnd) == (0, 0, PRICE)
     # And one that had failed before.
@@ -198,7 +198,7 @@ def days_to_read(world, hours=0):
 
 def deliver_all(world):
     delivered = [AttemptReport(item.id, AttemptState.DELIVERED) for item in attempts(world)]
-    world.do(apply_reports, delivered, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+    world.do(apply_reports, delivered, now=datetime.now(UTC))
 
 
 def test_the_list_is_read_while_a_campaign_of_the_last_days_lacks_prices(world):

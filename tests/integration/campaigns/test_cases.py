@@ -70,8 +70,6 @@ def test_what_somebody_says_whose_number_counts_for_another_is_no_answer_of_that
 def do(world, operation, case_id, *args, email=AUTHOR, **more):
     """One officer's action in its own transaction."""
     more.setdefault("now", world.now)
-    if operation in (label_reply, undo_reply_label, close_case):
-        more["keys"] = world.keys
     if operation is close_case:
         more = {"note": "", "result": None, **more}
     return world.do(operation, case_id, *args, by=email, **more)

@@ -122,7 +122,7 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world, person, campaign):
         world.do(keep_filters, page="inbox.index", query="kind=help", name=name)
     world.do(suppress_number, person, world.phone(OWN), reason=Closing.OPT_OUT, note=f"{NAME} gọi điện")
     before = world.status(campaign)
-    token = LinkCipher(world.keys.secret_key).token(world.recipient(OWN, campaign).id)
+    token = LinkCipher(world.runtime.settings.secret_key).token(world.recipient(OWN, campaign).id)
     assert token in dump(world)
     forget(world, ask(world, person))
     after = dump(world)
@@ -165,7 +165,7 @@ def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_hand
 
 
 def test_notes_on_shared_numbers_and_on_wishes_taken_back_are_emptied(world, person, campaign):
-    who = {"secret_key": world.keys.secret_key, "user": world.user(APPROVER), "now": world.now}
+    who = {"user": world.user(APPROVER), "now": world.now}
     lift = {"user": world.user(APPROVER), "now": world.now}
     own, shared = (world.one(select(Phone.id).where(Phone.e164 == each)) for each in (OWN, SHARED))
     wrong, stop = Closing.WRONG_NUMBER, Closing.OPT_OUT
@@ -379,9 +379,9 @@ def test_what_is_pressed_or_written_on_a_page_while_its_person_is_erased_leaves_
     world.erase(recipient.contact_id or 0)
     for word in ("installed", "opt_out", "wrong_number", "need_help", "undo", "install"):
         with pytest.raises(BadInput), world.runtime.db.write() as session:
-            record_page_answer(session, recipient.id, word, keys=world.keys, now=world.now)
+            record_page_answer(session, recipient.id, word, now=world.now)
     with pytest.raises(BadInput), world.runtime.db.write() as session:
-        receive_page_message(session, recipient.id, f"Tôi là {NAME}", keys=world.keys, now=world.now)
+        receive_page_message(session, recipient.id, f"Tôi là {NAME}", now=world.now)
     assert not world.all(select(Answer.id)) + world.all(select(Reply.id))
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from campaigns.checks.doctor import check_exchange
-from campaigns.replies.record_answer import AnswerContext, give_back
+from campaigns.replies.record_answer import give_back
 from outreach.contacts.contact import Closing, lift_suppression
 from outreach.contacts.suppressions import lock_phone
 from outreach.imports import exchange as wishes_of_others
@@ -346,7 +346,6 @@ def test_where_the_shared_key_is_lost_wishes_are_told_anew_under_another(offices
     exchange(kontum, gialai)
     for world in offices:
         world.use(exchange_keys=("new-" + "n" * 32,))
-        world.keys = AnswerContext.of(world.runtime.settings)
         tomorrow(world)
     exchange(*offices)
     for world in (gialai, daklak):

@@ -158,7 +158,7 @@ def test_a_phone_that_tells_of_one_sms_twice_under_two_ids(world, apart_s, kept)
         with world.runtime.db.write() as session:
             told = InboundMessage(f"phone:{n}", number(0), "", "da cai", is_opt_out=False)
             at = START + timedelta(seconds=apart_s * n)
-            receive_reply(session, told, keys=world.keys, now=at, channel=ReplyChannel.PHONE)
+            receive_reply(session, told, now=at, channel=ReplyChannel.PHONE)
     assert len(world.all(select(Reply.body).order_by(Reply.id))) == kept
 
 

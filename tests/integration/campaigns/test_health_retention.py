@@ -121,7 +121,7 @@ def test_a_wish_said_at_the_door_leads_to_no_answer_and_the_campaign_is_still_to
     sheet = world.make_sheet(campaign)
     lines = world.all(select(VisitLine.n).where(VisitLine.contact_id == person))
     found = dict.fromkeys(lines, VisitOutcome.OPT_OUT)
-    enter_results(world.runtime, sheet, found, user=world.user(AUTHOR), keys=world.keys, now=world.now)
+    enter_results(world.runtime, sheet, found, user=world.user(AUTHOR), now=world.now)
     assert world.one(select(Wish.evidence)).startswith("round_results:")
     separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
     assert world.one(select(Wish.evidence)) == ""

@@ -66,17 +66,14 @@ def test_a_failure_is_recorded_while_somebody_holds_its_phone_and_then_the_campa
     attempt = world.one(select(Attempt))
     world.execute(update(Attempt).values(state=AttemptState.FAILED, cause="other"))
     report = AttemptReport(attempt.id, AttemptState.UNDELIVERED, cause="bad_number")
-    now, key = world.now, world.keys.secret_key
+    now = world.now
 
     def lock_both(session):
         lock_phone(session, attempt.phone_id)
         session.execute(update(Campaign).where(Campaign.id == campaign).values(pace=3))
 
     interleave(
-        world,
-        lock_both,
-        lambda session: apply_reports(session, [report], now=now, secret_key=key),
-        before="is_update",
+        world, lock_both, lambda session: apply_reports(session, [report], now=now), before="is_update"
     )
     assert world.one(select(Attempt.state)) is AttemptState.UNDELIVERED
 

@@ -111,7 +111,7 @@ def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_
     claimed = claim_next_batch(world.runtime, "stopped for long")
     assert claimed
     with world.runtime.db.write() as session:
-        expire_leases(session, now=world.in_hours(1), secret_key=world.keys.secret_key)
+        expire_leases(session, now=world.in_hours(1))
         session.execute(update(Attempt).values(due_at=world.now))
     world.simulator.faults(rate_cut=1.0)  # taken, the answer is lost
     world.reconcile()

@@ -98,12 +98,12 @@ def test_what_waits_for_somebody_is_not_sent_to_a_number_that_is_theirs_no_more(
 
 def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(world, couple):
     husband, wife, _campaign = couple
-    user, key, now = world.user(AUTHOR), world.keys.secret_key, datetime.now(UTC)
-    told = {"note": "báo trực tiếp", "secret_key": key, "user": user, "now": now}
+    user, now = world.user(AUTHOR), datetime.now(UTC)
+    told = {"note": "báo trực tiếp", "user": user, "now": now}
     phone = world.one(select(Phone.id).where(Phone.e164 == ONE))
     for person in (wife, husband):
         suppress_number(world.runtime, person, phone, reason=Closing.OPT_OUT, **told)
-    world.do(add_number, husband, TWO, secret_key=key, user=user, now=now)
+    world.do(add_number, husband, TWO, user=user, now=now)
     assert sent_by(world) == []
     with pytest.raises(WrongState, match="number_blocked_already"):
         suppress_number(world.runtime, husband, phone, reason=Closing.OPT_OUT, **told)
@@ -112,8 +112,7 @@ def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(world, cou
 def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_written_to(world, couple):
     _husband, wife, campaign = couple
     sheet = visit(world, campaign, wife)
-    key = world.keys.secret_key
-    world.do(add_number, wife, TWO, secret_key=key, now=datetime.now(UTC))
+    world.do(add_number, wife, TWO, now=datetime.now(UTC))
     sent_by(world)
     assert TWO not in world.sent_to()
     world.do(undo_entry, sheet, now=datetime.now(UTC))
@@ -279,9 +278,8 @@ def asks_for_messages(world, how, at, *, sender=ONE):
     if how == "sms":
         world.reply(sender, "START", gateway_id=f"START{at.timestamp()}", now=at)
         return
-    settings, key = world.runtime.settings, world.keys.secret_key
-    world.do(send_code, sender, Wish.JOIN, settings=settings, key=key, now=at)
-    code = code_of(sender, Wish.JOIN, key=key, now=at)
+    world.do(send_code, sender, Wish.JOIN, now=at)
+    code = code_of(sender, Wish.JOIN, key=world.runtime.db.installation.number_keys, now=at)
     world.do(confirm_code, sender, Wish.JOIN, code, now=at)
 
 
@@ -322,7 +320,7 @@ def test_where_nobody_can_tell_which_came_first_the_opt_out_counts(world, within
     asks_for_messages(world, "sms", day + timedelta(hours=9))
     with world.runtime.db.write() as session:  # a log that has the day alone
         inbound = InboundMessage("LOG1", ONE, "MTTQ", "TC", False, False)
-        receive_reply(session, inbound, keys=world.keys, now=day, same_within=within)
+        receive_reply(session, inbound, now=day, same_within=within)
     assert (ONE in world.read(numbers_left_alone)) is is_closed
 
 
@@ -350,7 +348,7 @@ def test_an_operators_refusal_that_is_told_late_closes_no_number_whose_owner_has
 def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_asked_for_messages_since(world):
     world.add_person("A Thun", ONE)
     world.sent(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
-    more = {"user": world.user(AUTHOR), "keys": world.keys, "now": world.in_hours(1)}
+    more = {"user": world.user(AUTHOR), "now": world.in_hours(1)}
 
     def held(at):
         world.reply(ONE, "thôi mệt", gateway_id=f"SM{at}", now=world.in_hours(at))

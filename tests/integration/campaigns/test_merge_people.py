@@ -312,12 +312,12 @@ def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(world, tmp
 
 
 def decide(world, decision, **more):
-    at = {"user": world.user(AUTHOR), "secret_key": world.keys.secret_key, "now": world.now}
+    at = {"user": world.user(AUTHOR), "now": world.now}
     decide_issue(world.runtime, 1, decision, **at, **more)
 
 
 def take_decision_back(world):
-    at = {"user": world.user(AUTHOR), "secret_key": world.keys.secret_key, "now": world.now}
+    at = {"user": world.user(AUTHOR), "now": world.now}
     assert retract_decision(world.runtime, 1, **at) == 1
     assert world.get_one(ImportIssue, 1).decision is None
 
@@ -455,12 +455,9 @@ def person(world, tmp_path):
 
 
 def erase(world, person):
-    key = world.keys.secret_key
-    request = world.do(
-        record_request, person, RequestKind.ERASE, asked_by="chính họ", asked_on=None, secret_key=key
-    ).id
+    request = world.do(record_request, person, RequestKind.ERASE, asked_by="chính họ", asked_on=None).id
     user = world.user(APPROVER)
-    return lambda session: erase_contact(session, request, secret_key=key, user=user, now=world.now)
+    return lambda session: erase_contact(session, request, user=user, now=world.now)
 
 
 def merge_two(world, person):
@@ -470,11 +467,10 @@ def merge_two(world, person):
 
 
 def undo(world, _person):
-    key = world.keys.secret_key
 
     def work(session):
         brought = session.scalars(select(ListImport)).one()
-        undo_import_rows(session, brought, limit=100, secret_key=key, now=world.now)
+        undo_import_rows(session, brought, limit=100, now=world.now)
 
     return work
 

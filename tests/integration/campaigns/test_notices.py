@@ -59,7 +59,7 @@ def report(world, state, *, channel="zalo", **of):
     with world.runtime.db.write() as session:
         ids = session.execute(select(Attempt.id, Attempt.gateway_id).where(Attempt.channel == channel)).all()
         reports = [AttemptReport(id_, state, gateway_id, **of) for id_, gateway_id in ids]
-        apply_reports(session, reports, now=world.now, secret_key=world.keys.secret_key)
+        apply_reports(session, reports, now=world.now)
 
 
 def wait_over(world):
@@ -291,7 +291,7 @@ def test_where_the_provider_falls_back_itself_one_request_has_both_and_its_bill_
         }
         for _ in range(2):  # repeated
             assert client.get(address, query_string=told).status_code == 204
-    world.do(apply_status_callbacks, now=world.now, secret_key=world.keys.secret_key)
+    world.do(apply_status_callbacks, now=world.now)
     assert attempts(world) == [(1, "both", AttemptState.DELIVERED)]
     usual = {"arrived": 0, "texts": 0, "both": 0, "waiting": 0, "causes": {}}
     assert world.status(campaign)["notices"] == usual | counts

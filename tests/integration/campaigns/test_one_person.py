@@ -47,7 +47,7 @@ def say(world, campaign, e164, word, *, minutes):
         world.reply(e164, word.removeprefix("sms "), gateway_id=f"{e164}-{minutes}", now=now)
         return
     with world.runtime.db.write() as session:
-        record_page_answer(session, row_of(session, campaign, e164).id, word, keys=world.keys, now=now)
+        record_page_answer(session, row_of(session, campaign, e164).id, word, now=now)
 
 
 def row_of(session, campaign, e164):
@@ -219,7 +219,6 @@ def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(world, t
                 RequestKind.OBJECT,
                 asked_by="A Thun",
                 asked_on=None,
-                secret_key=world.keys.secret_key,
                 user=user,
                 now=datetime.now(UTC),
             )
@@ -230,13 +229,7 @@ def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(world, t
     asking = Thread(target=ask)
     asking.start()
     assert locked.wait(5)
-    told = {
-        "place": AnswerPlace.PHONE,
-        "note": "",
-        "user": user,
-        "keys": world.keys,
-        "now": datetime.now(UTC),
-    }
+    told = {"place": AnswerPlace.PHONE, "note": "", "user": user, "now": datetime.now(UTC)}
     record_answer(world.runtime, two[0], campaign, DONE, **told)
     go.set()
     asking.join()

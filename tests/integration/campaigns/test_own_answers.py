@@ -95,7 +95,7 @@ def test_own_answers_are_counted_alike_whatever_way_they_come(world):
         (Label.NEED_HELP, 4),
     ]
     case = next(each for each in world.cases() if each.reply_id and each.recipient_id and each.kind != "help")
-    who = {"user": world.user(AUTHOR), "keys": world.keys, "now": world.now}
+    who = {"user": world.user(AUTHOR), "now": world.now}
     label_reply(world.runtime, case.id, "own-3", **who)
     assert state_of(world, campaign, 3) == (Label.INSTALLED, 3)
     undo_reply_label(world.runtime, case.id, **who)

@@ -158,7 +158,7 @@ def test_tries_and_requests_are_limited_and_a_bad_number_is_said(client, world, 
 
 
 def test_no_code_is_guessed_for_a_number_that_asked_for_none(client, world, campaign):
-    keys = world.keys.secret_key
+    keys = world.runtime.db.installation.number_keys
     world.reply(KNOWN, "TC", gateway_id="SM1")
     for e164, wish in ((UNKNOWN, Wish.STOP), (KNOWN, Wish.JOIN)):
         code = code_of(e164, wish, key=keys, now=world.now)

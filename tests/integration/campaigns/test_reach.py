@@ -193,7 +193,7 @@ def _report(world, dice):
         cause = dice.choice(["unreachable", "busy"]) if state is not AttemptState.DELIVERED else None
         segments = dice.choice([None, 2])
         report = AttemptReport(attempt, state, cause=cause, segments=segments)
-        apply_reports(session, [report], now=datetime.now(UTC), secret_key=world.keys.secret_key)
+        apply_reports(session, [report], now=datetime.now(UTC))
 
 
 def _kept(world, campaign_id):

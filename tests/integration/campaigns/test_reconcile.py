@@ -110,7 +110,7 @@ def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that
     with world.runtime.db.write() as session:
         first = session.scalars(select(Attempt.id).where(Attempt.n == 1)).all()
         seen = [AttemptReport(attempt, AttemptState.ACCEPTED, f"SM-late-{attempt}") for attempt in first]
-        apply_reports(session, seen, now=world.now, secret_key=world.runtime.settings.secret_key)
+        apply_reports(session, seen, now=world.now)
     if claimed:
         store_outcomes(world.runtime, [(task.claim, Throttled()) for task in claimed[2]])
     world.wait(2 if claimed else 0)  # as long as they wait after that
@@ -148,8 +148,7 @@ def test_a_message_is_repeated_once_and_then_a_person_is_asked(world):
     assert world.read(count_undecided, campaign, now=world.now)[0] == PEOPLE
     world.simulator.faults(callbacks_off=True, rate_cut_before=0)
     user = world.user(AUTHOR)
-    key = world.runtime.settings.secret_key
-    decide_unknown(world.runtime, campaign, resend=True, user=user, now=world.now, secret_key=key)
+    decide_unknown(world.runtime, campaign, resend=True, user=user, now=world.now)
     world.send()
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
 

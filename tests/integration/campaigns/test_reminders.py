@@ -13,7 +13,7 @@ from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.privacy.clocks import quiet_days
 from campaigns.replies.public_requests import leave_note
-from campaigns.replies.record_answer import AnswerContext, record_page_answer
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.sending_hours import VIETNAM, StallReason
 from campaigns.rules.states import CampaignAction, MessageState, SkipReason
@@ -130,10 +130,9 @@ def test_an_answer_between_the_reminders_queue_and_its_sending_still_stops_it(wo
 
 def test_whoever_asked_on_the_page_to_be_reminded_is_and_only_until_another_answer(world):
     campaign = world.sent(people=3, step=REMINDERS)
-    keys = AnswerContext(secret_key=world.runtime.settings.secret_key, is_live=False)
     for index in range(2):
         id_ = world.recipient(number(index), campaign).id
-        world.do(record_page_answer, id_, "not_yet", keys=keys, now=datetime.now(UTC))
+        world.do(record_page_answer, id_, "not_yet", now=datetime.now(UTC))
     world.reply(number(2), "2", gateway_id="SM2")
     later(world, campaign, days=3)
     assert skipped(world, campaign, 2) == {SkipReason.ANSWERED: 1}

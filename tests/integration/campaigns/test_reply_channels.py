@@ -201,7 +201,7 @@ def test_the_same_reply_by_two_roads_counts_once(channels, world, campaign, tmp_
     ]
     log.write_text("\n".join(rows), encoding="utf-8")
     for new in (1, 0):
-        done = import_log(world.runtime, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1))
+        done = import_log(world.runtime, log, actor_id=None, now=world.in_hours(0.1))
         assert (done.rows, done.new, done.known, done.unreadable) == (2, new, 2 - new, [])
     assert replies(world) == [(ReplyChannel.PUSH, Label.INSTALLED), (ReplyChannel.LOG, Label.INSTALLED)]
     assert installs(world) == 2
@@ -249,7 +249,7 @@ def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(world, campaign
         f"{number(17)};1;01/01/0001 00:00:00\n",
         encoding="utf-8",
     )
-    done = import_log(world.runtime, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1))
+    done = import_log(world.runtime, log, actor_id=None, now=world.in_hours(0.1))
     assert (done.rows, done.new, done.unreadable) == (5, 2, [4, 5, 6])
     assert world.recipient(number(15), campaign).answer is Label.INSTALLED
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
@@ -269,7 +269,7 @@ def test_an_old_reply_belongs_to_the_message_before_it_and_is_not_answered(world
         f"from;message;time\n{number(15)};1;{old}\n{number(16)};TC;{old}\n{number(17)};TC;{new}\n",
         encoding="utf-8",
     )
-    assert import_log(world.runtime, log, keys=world.keys, actor_id=None, now=world.in_hours(0.1)).new == 3
+    assert import_log(world.runtime, log, actor_id=None, now=world.in_hours(0.1)).new == 3
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
     assert world.status(later)["answers"] == {"opt_out": 1}
     world.send()
@@ -284,7 +284,7 @@ def test_a_log_without_times_is_known_by_its_file_and_for_fourteen_days(world, c
 
     def new(log, days):
         return import_log(
-            world.runtime, log, keys=world.keys, actor_id=None, now=world.now + timedelta(days=days, hours=1)
+            world.runtime, log, actor_id=None, now=world.now + timedelta(days=days, hours=1)
         ).new
 
     assert [new(first, 0), new(second, 1), new(first, 30), new(second, 30)] == [1, 1, 0, 1]

@@ -124,7 +124,7 @@ def test_an_opt_out_from_one_drive_holds_for_a_number_that_returns(world, is_mig
     world.reply(number(1), "TC đợt này", gateway_id="SM1")
     with world.runtime.db.write() as session:  # a number whose contact went before
         gone = session.merge(world.recipient(number(2), campaign))
-        record_page_answer(session, gone.id, "opt_out_drive", keys=world.keys, now=world.now)
+        record_page_answer(session, gone.id, "opt_out_drive", now=world.now)
         session.execute(delete(Contact).where(Contact.id == gone.contact_id))
         if is_migrated:  # as the migration leaves numbers that it cannot hash
             number_hash = literal("phone:") + cast(WishNumber.phone_id, String)
@@ -390,7 +390,7 @@ def test_who_cries_while_they_are_being_removed_stays(world):
             holds.set()
             time.sleep(0.5)
             said = InboundMessage("SM1", number(0), "MTTQ", "cuu toi voi, nha toi dang chay", False, False)
-            receive_reply(session, said, keys=world.keys, now=now)
+            receive_reply(session, said, now=now)
 
     with ThreadPoolExecutor(1) as pool:
         said = pool.submit(cry)

@@ -151,7 +151,7 @@ def test_a_cry_on_the_page_is_urgent_and_its_details_can_be_changed_until_it_is_
 
 
 def settle(world, case_id):
-    do(world, note_case, case_id, outcome=CaseOutcome.VISITED, note="Đã đưa đi", keys=world.keys)
+    do(world, note_case, case_id, outcome=CaseOutcome.VISITED, note="Đã đưa đi")
 
 
 def test_the_page_of_a_campaign_that_is_no_warning_asks_nothing_of_it(world, client):
@@ -252,7 +252,7 @@ def test_a_cry_that_an_officer_finds_after_an_earlier_one_is_new(world, event):
     settle(world, cry.id)
     say(world, "con lau nua khong vay", minutes=5)
     (case,) = world.all(select(Case.id).where(Case.done_at.is_(None)))
-    do(world, label_reply, case, Label.NEED_HELP.value, keys=world.keys)
+    do(world, label_reply, case, Label.NEED_HELP.value)
     (cry,) = cries(world, event)
     assert (cry.state, cry.people, cry.handed_to) == (CryState.NEW, None, "")
     hand_over(world, cry.id)
@@ -329,11 +329,11 @@ def test_the_place_that_a_relative_typed_and_the_team_on_its_way_stay_when_the_n
     (cry,) = cries(world, event)
     assert (cry.is_verified, cry.place, cry.needs) == (True, "Cầu treo (người khác ghi)", [Need.BIRTH])
     assert (cry.state, client.get(link).status_code) == (CryState.ON_THE_WAY, 200)
-    do(world, close_case, cry.id, CaseOutcome.VISITED, note="", result=None, keys=world.keys)
+    do(world, close_case, cry.id, CaseOutcome.VISITED, note="", result=None)
     form = {"number": form["number"], "note": "Cứu tôi với, nước lên tới mái nhà"}
     assert client.post("/hoi/nhan", data=form).status_code == 200
     for each in flat(cries(world, event))[:-1]:  # the team is back; a stranger's note is all that is open
-        do(world, close_case, each.id, CaseOutcome.VISITED, note="", result=None, keys=world.keys)
+        do(world, close_case, each.id, CaseOutcome.VISITED, note="", result=None)
     say(world, "CUU, nuoc dang len", sender=number(n), minutes=2)
     assert [(cry.state, cry.place) for cry in cries(world, event)] == [(CryState.NEW, "")]
 
@@ -352,9 +352,9 @@ def test_a_note_stays_when_a_case_is_settled_without_one_and_opened_again(world,
     say(world, "nước ngập rồi, đường bị cắt không biết làm sao")
     (case,) = world.cases()
     world.change(Case, case.id, note="Đã gọi, máy bận")
-    do(world, label_reply, case.id, Label.NOT_YET, keys=world.keys)
+    do(world, label_reply, case.id, Label.NOT_YET)
     assert world.get_one(Case, case.id).done_at
-    do(world, undo_reply_label, case.id, keys=world.keys)
+    do(world, undo_reply_label, case.id)
     assert world.get_one(Case, case.id).note == "Đã gọi, máy bận"
 
 
@@ -400,9 +400,9 @@ def test_cases_are_joined_parted_noted_and_settled_together(world, event):
     do(world, join_case, second.id, 0)
     assert len(cries(world, event)) == 3
     do(world, join_case, second.id, first.id)
-    do(world, note_case, first.id, note="  Nhà   sàn ", outcome=None, keys=world.keys)
+    do(world, note_case, first.id, note="  Nhà   sàn ", outcome=None)
     assert next(cry.note for cry in cries(world, event) if cry.id == first.id) == "Nhà sàn"
-    before_second = {"seen": world.read(shown_cry, first), "note": "", "keys": world.keys}
+    before_second = {"seen": world.read(shown_cry, first), "note": ""}
     world.change(Case, second.id, urgent_at=datetime.now(UTC) + timedelta(minutes=1))
     with refuses(WrongState, says="vừa kêu cứu"):
         do(world, note_case, first.id, outcome=CaseOutcome.VISITED, **before_second)
@@ -423,7 +423,7 @@ def test_joined_cases_are_settled_while_somebody_holds_the_number_of_one_and_the
         lock_phone(session, second.phone_id)
         session.execute(update(Case).where(Case.id == first.id).values(note="Nhà sàn"))
 
-    about = {"outcome": CaseOutcome.VISITED, "note": "", "keys": world.keys}
+    about = {"outcome": CaseOutcome.VISITED, "note": ""}
     user, now = world.user(AUTHOR), world.now
     settle_all = partial(note_case.__wrapped__, case_id=first.id, user=user, now=now, **about)
     interleave(world, note_it, settle_all, before="is_update")
@@ -437,7 +437,7 @@ def test_a_case_whose_lead_was_settled_alone_is_shown_again_and_none_is_hidden_o
         say(world, "CUU", sender=number(index))
     first, second, third = sorted(cry.id for cry in cries(world, event))
     do(world, join_case, second, first)
-    do(world, close_case, first, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
+    do(world, close_case, first, CaseOutcome.CALLED, note="", result=None)
     assert sorted(cry.id for cry in cries(world, event)) == [second, third]
     do(world, join_case, third, second)
     do(world, reopen_case, first)
@@ -517,7 +517,7 @@ def test_a_teams_link_leads_on_when_an_earlier_case_of_the_number_is_opened_agai
     stranger = number(90)
     say(world, "CUU", sender=stranger)
     (earlier,) = cries(world, event)
-    do(world, close_case, earlier.id, CaseOutcome.CALLED, note="", result=None, keys=world.keys)
+    do(world, close_case, earlier.id, CaseOutcome.CALLED, note="", result=None)
     say(world, "CUU", minutes=1, sender=stranger)
     (cry,) = cries(world, event)
     link = hand_over(world, cry.id)

@@ -44,7 +44,7 @@ def report(world, states, cause):
             )
             for attempt, state in zip(attempts, states, strict=False)
         ]
-        apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+        apply_reports(session, reports, now=datetime.now(UTC))
 
 
 def test_campaigns_of_one_sender_share_its_pace_evenly(world):
@@ -149,7 +149,7 @@ def test_a_number_that_was_in_use_since_is_not_closed_by_a_late_report(world, si
     if since == "replied":
         world.reply(number(0), "da cai", gateway_id="SM1")
     elif since == "noted by somebody":
-        world.do(leave_note, number(0), "Hỏi giúp", False, keys=world.keys, now=datetime.now(UTC))
+        world.do(leave_note, number(0), "Hỏi giúp", False, now=datetime.now(UTC))
     elif since == "arrived":
         world.sent(text="Tin khác: {link}")
         report(world, [AttemptState.SENT, AttemptState.DELIVERED], "")

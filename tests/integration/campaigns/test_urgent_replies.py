@@ -112,7 +112,7 @@ def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(wo
     with world.runtime.db.write() as session:
         for n in range(10):
             text = f"ai đó bị đuối nước thì gọi vào số nào? {n}"
-            assert receive_page_message(session, recipient, text, keys=world.keys, now=world.now) == "urgent"
+            assert receive_page_message(session, recipient, text, now=world.now) == "urgent"
     told = select(Case.id).where(Case.urgent_at.is_not(None), Case.alerted_at.is_(None))
     assert len(world.all(told)) == 2, "one of each way"
     assert say(world, CRY), "one that is sure is told all the same"
@@ -135,12 +135,12 @@ def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(worl
     texts = [f"ai đó bị đuối nước thì gọi vào số nào? {n}" for n in range(3 * MOST_CRIES)]
     seen = 0
     for n, text in enumerate(texts):
-        assert world.do(receive_page_message, recipient, text, keys=world.keys, now=world.now) == "urgent"
+        assert world.do(receive_page_message, recipient, text, now=world.now) == "urgent"
         if n == MOST_CRIES:
             seen = world.read(last_cry_of, world.cases()[-1].id)
     cases = world.cases()
     assert len(cases) == 1 + MOST_CRIES, "one by SMS"
-    about = {"note": "", "result": None, "seen": seen, "keys": world.keys, "now": world.now}
+    about = {"note": "", "result": None, "seen": seen, "now": world.now}
     with pytest.raises(WrongState, match="case_cried_since"):
         close_case(world.runtime, cases[-1].id, CaseOutcome.CALLED, user=world.user(AUTHOR), **about)
     said = {each.text for each in world.read(read_items, [recipient])}
@@ -148,7 +148,7 @@ def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(worl
     world.execute(update(Case).values(done_at=world.now, outcome=CaseOutcome.UNREACHED))
     with world.runtime.db.write() as session:
         text = "ai đó bị đuối nước, gọi số nào?"
-        assert receive_page_message(session, recipient, text, keys=world.keys, now=world.now) == "urgent"
+        assert receive_page_message(session, recipient, text, now=world.now) == "urgent"
     assert len(world.cases()) == 1
 
 
@@ -373,5 +373,5 @@ def test_a_cry_that_an_officer_joins_to_an_open_case_stays_one(world, campaign):
         reply = session.merge(say(world, "alo alo", at=world.now + timedelta(minutes=1)))
         case = session.scalars(select(Case).where(Case.reply_id == reply.id)).one()
         case.urgent_at = world.now
-    label_reply(world.runtime, case.id, "need_help", user=world.user(AUTHOR), keys=world.keys, now=world.now)
+    label_reply(world.runtime, case.id, "need_help", user=world.user(AUTHOR), now=world.now)
     assert [case.urgent_at for case in world.cases()] == [world.now]

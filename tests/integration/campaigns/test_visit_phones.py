@@ -239,8 +239,8 @@ def test_a_number_that_is_a_stranger_s_is_on_no_phone_and_no_sheet(world, sheet,
     with world.runtime.db.write() as session:
         ids = {each.e164: each.id for each in session.scalars(select(Phone))}
         wrong = session.get_one(Phone, ids[number(0)])
-        reason, key = SuppressionReason.WRONG_NUMBER, world.keys.secret_key
-        suppress(session, wrong, reason=reason, source="officer", secret_key=key, now=world.now)
+        reason = SuppressionReason.WRONG_NUMBER
+        suppress(session, wrong, reason=reason, source="officer", now=world.now)
         person = session.scalars(select(Contact.id).where(Contact.name == "A Thun 0")).one()
         session.add(ContactPhone(contact_id=person, phone_id=ids[number(1)], position=2))
     phone = phones()

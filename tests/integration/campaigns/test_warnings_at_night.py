@@ -55,8 +55,7 @@ def storm(world):
         world.add_officer(session, SECOND, Role.APPROVER)
         for index, reason in ((2, SuppressionReason.DO_NOT_CALL), (3, SuppressionReason.WRONG_NUMBER)):
             phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
-            key = world.runtime.settings.secret_key
-            suppress(session, phone, reason=reason, source="officer", secret_key=key, now=NIGHT)
+            suppress(session, phone, reason=reason, source="officer", now=NIGHT)
         objector = session.scalars(
             select(ContactPhone.contact_id).join(Phone).where(Phone.e164 == number(4))
         ).one()
@@ -66,7 +65,6 @@ def storm(world):
             RequestKind.RESTRICT,
             asked_by="A Thun",
             asked_on=None,
-            secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),
             now=NIGHT,
         )
@@ -178,8 +176,8 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
         answered.answer = "opt_out"
         opt_out(storm, session, number(7))
         dead = session.scalars(select(Phone).where(Phone.e164 == number(8))).one()
-        key, wrong = storm.runtime.settings.secret_key, SuppressionReason.WRONG_NUMBER
-        suppress(session, dead, reason=wrong, source="sms", secret_key=key, now=NIGHT)
+        wrong = SuppressionReason.WRONG_NUMBER
+        suppress(session, dead, reason=wrong, source="sms", now=NIGHT)
     assert claim_at(storm, NIGHT) == [all_but(0, 1, 2, 3, 4, 7, 8)]
     assert [row["recipients"] for row in warned(storm)] == [8]
     assert [row["passed"] for row in warned(storm)] == [2]
@@ -195,8 +193,8 @@ def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_numbe
         assert len(attempts) == 2
         assert not suppressed_attempts(session, attempts, passes_opt_outs=False)
         phone = session.scalars(select(Phone).where(Phone.e164 == number(7))).one()
-        key, wrong = world.runtime.settings.secret_key, SuppressionReason.WRONG_NUMBER
-        suppress(session, phone, reason=wrong, source="sms", secret_key=key, now=NIGHT)
+        wrong = SuppressionReason.WRONG_NUMBER
+        suppress(session, phone, reason=wrong, source="sms", now=NIGHT)
         session.flush()
         assert suppressed_attempts(session, attempts, passes_opt_outs=False) == set()
         opt_out(world, session, number(7))
@@ -270,10 +268,7 @@ def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(world,
         world.add_officer(session, SECOND, Role.APPROVER)
         session.add(Sender(name="MTTQ", pace=per_second))
         dead = session.scalars(select(Phone).where(Phone.e164 == number(0))).one()
-        key = world.runtime.settings.secret_key
-        suppress(
-            session, dead, reason=SuppressionReason.WRONG_NUMBER, source="sms", secret_key=key, now=world.now
-        )
+        suppress(session, dead, reason=SuppressionReason.WRONG_NUMBER, source="sms", now=world.now)
     world.launch(name="Ngoài giờ", text="Ngoai gio", window=world.closed_window())
     world.launch(name="Trong giờ", text="Trong gio")
     warning = world.draft(name="Bão", text="Bao so 9, so tan ngay", unaccented=True, urgent={"reason": STORM})

@@ -164,7 +164,7 @@ def test_messages_that_came_to_their_end_are_counted_by_batch(world, receiver):
         reports = [
             AttemptReport(each, AttemptState.DELIVERED) for each in session.scalars(select(Attempt.id))
         ]
-        apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.keys.secret_key)
+        apply_reports(session, reports, now=datetime.now(UTC))
     tell(world)
     finals = [got.event["data"] for got in receiver.got if got.kind == "message.final"]
     assert finals == [{"campaign": campaign, "messages": {"delivered": 4}, "more": {"delivered": 4}}]
@@ -400,7 +400,7 @@ def settle(world, state):
     """All that was sent gets this report."""
     with world.runtime.db.write() as session:
         reports = [AttemptReport(each, state) for each in session.scalars(select(Attempt.id))]
-        apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.keys.secret_key)
+        apply_reports(session, reports, now=datetime.now(UTC))
 
 
 def test_what_final_counts_add_up_to_is_what_they_say(world, receiver, monkeypatch):

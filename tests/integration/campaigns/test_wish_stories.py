@@ -124,10 +124,6 @@ class Story:
                 if not self.is_followed:
                     self.follow_answers()
 
-    @property
-    def key(self):
-        return self.world.keys.secret_key
-
     def do(self, use_case, *args, email=AUTHOR, **more):
         """What an officer does now."""
         return use_case(self.world.runtime, *args, user=self.users[email], now=datetime.now(UTC), **more)
@@ -237,9 +233,7 @@ class Story:
         phone, now = self.rng.choice(phones), datetime.now(UTC)
         with self.world.runtime.db.write() as session:
             numbers = [session.get_one(Phone, phone)]
-            record_wish(
-                session, WishSource.GATEWAY, phones=numbers, secret_key=self.key, said_at=now, now=now
-            )
+            record_wish(session, WishSource.GATEWAY, phones=numbers, said_at=now, now=now)
         self.said.append(Spoken("", set(), {phone}, ANYBODY, self.clock))
         return f"{phone} is refused"
 
@@ -343,7 +337,7 @@ class Story:
                 line_id=line.id, outcome=VisitOutcome.OPT_OUT, entry=1, entered_by=user.id, entered_at=now
             )
             session.add(result)
-            record_result(session, result, recipient, keys=self.world.keys, now=now)
+            record_result(session, result, recipient, now=now)
             session.flush()
             kept = (result, recipient.id)
             has_answer = result.answer_id is not None
@@ -362,7 +356,7 @@ class Story:
         with self.world.runtime.db.write() as session:
             row = session.get_one(VisitResult, result.id)
             recipient = session.get_one(Recipient, recipient_id)
-            undo_result(session, row, recipient, keys=self.world.keys, now=datetime.now(UTC))
+            undo_result(session, row, recipient, now=datetime.now(UTC))
             row.undone_at = datetime.now(UTC)
         if said:
             said.back = True
@@ -411,7 +405,7 @@ class Story:
             e164 = self.e164(self.rng.choice(others))
         else:
             e164 = self.spare.pop()
-        self.do(add_number, person, e164, secret_key=self.key)
+        self.do(add_number, person, e164)
         phone = self.world.one(select(Phone.id).where(Phone.e164 == e164))
         self.people[person].append(phone)
         return f"{person} gets {phone}"
@@ -422,8 +416,8 @@ class Story:
             return None
         person = self.rng.choice(having)
         phone, is_theirs = self.rng.choice(self.people[person]), self.rng.random() < 0.6
-        by = {"secret_key": self.key, "email": AUTHOR if is_theirs else APPROVER}
-        self.do(remove_number, person, phone, note="số cũ", opted_out=is_theirs, **by)
+        email = AUTHOR if is_theirs else APPROVER
+        self.do(remove_number, person, phone, note="số cũ", opted_out=is_theirs, email=email)
         self.people[person].remove(phone)
         self.former.setdefault(person, set()).add(phone)
         for said in self.said:
@@ -463,7 +457,7 @@ class Story:
             return None
         person = self.rng.choice(sorted(self.people))
         try:
-            asked = {"asked_by": "Người dân", "asked_on": None, "secret_key": self.key}
+            asked = {"asked_by": "Người dân", "asked_on": None}
             self.do(record_request, person, RequestKind.OBJECT, **asked)
         except LoaError:
             return None
@@ -499,10 +493,10 @@ class Story:
         now = datetime.now(UTC)
         own = [phone for phone in self.people[person] if self.holders(phone) == [person]]
         numbers = [self.e164(phone) for phone in own]
-        by = {"asked_by": "Người dân", "asked_on": None, "secret_key": self.key}
+        by = {"asked_by": "Người dân", "asked_on": None}
         asked = self.do(record_request, person, RequestKind.ERASE, **by)
         try:
-            self.do(erase_contact, asked.id, secret_key=self.key, email=APPROVER)
+            self.do(erase_contact, asked.id, email=APPROVER)
         except LoaError:
             return None
         kept = [said for said in self.said if self.holds(said, person, None, {said.scope})]
@@ -513,7 +507,7 @@ class Story:
             session.add(made)
             session.flush()
             back = numbers[:1]
-            phones = find_or_create_phones(session, back, secret_key=self.key, now=now)
+            phones = find_or_create_phones(session, back, now=now)
             for e164 in back:
                 session.add(ContactPhone(contact_id=made.id, phone_id=phones[e164], position=1))
             session.add(Membership(list_id=self.world.list_id, contact_id=made.id))

@@ -23,7 +23,7 @@ def say(world, decision, **more):
     """Decide on the first row that waits."""
     (first, *_), _count = world.read(read_open_issues)
     now = datetime(2026, 9, 1, tzinfo=UTC)
-    world.do(decide_issue, first.issue.id, decision, secret_key="k", now=now, **more)
+    world.do(decide_issue, first.issue.id, decision, now=now, **more)
 
 
 def counts(world, import_id):
@@ -99,7 +99,7 @@ def test_one_year_of_a_person_is_asked_about_once(world, tmp_path, again):
 def test_a_row_is_decided_once(world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"))
     user = world.user(AUTHOR)
-    more = {"user": user, "secret_key": "k", "now": world.now}
+    more = {"user": user, "now": world.now}
     decide_issue(world.runtime, 1, Decision.TAKEN, **more)
     with world.runtime.db.write() as session, pytest.raises(WrongState):
         decide_issue(session, 1, Decision.DROPPED, **more)
@@ -116,7 +116,7 @@ def test_what_a_row_says_beside_its_doubtful_number_is_kept(world, tmp_path):
     assert world.all(select(Phone.language)) == ["bdq"]
     ((question, *_), _count) = world.read(read_open_issues, world.user(AUTHOR))
     assert (question.issue.reason, question.issue.cells["birth_doubt"]) == ("birth_unclear", "41")
-    world.do(retract_decision, 1, secret_key="k")
+    world.do(retract_decision, 1)
     assert everything(world) == before
     say(world, Decision.TAKEN)
     say(world, Decision.ANSWERED, birth_year=1941)

@@ -41,13 +41,13 @@ def say(world, decision, *, row=0, after=0, **more):
     """Decide on a row that waits, and on all like it; how many."""
     rows, _count = world.read(read_open_issues)
     now = world.now + timedelta(seconds=after)
-    more = {"secret_key": "k", "now": now, "and_alike": True, **more}
+    more = {"now": now, "and_alike": True, **more}
     return world.do(decide_issue, rows[row].issue.id, decision, **more)
 
 
 def take_back(world, email=AUTHOR):
     last = world.read(read_last)
-    return world.do(retract_decision, last.issue_id, secret_key="k", by=email)
+    return world.do(retract_decision, last.issue_id, by=email)
 
 
 def names_on_record(world):
@@ -156,9 +156,9 @@ def test_only_ones_own_last_decision_is_taken_back_and_once(waiting):
     take_back(waiting)
     assert waiting.read(read_last) is None
     with pytest.raises(WrongState):
-        waiting.do(retract_decision, 1, secret_key="k")
+        waiting.do(retract_decision, 1)
     with pytest.raises(NotFound):
-        waiting.do(retract_decision, 99, secret_key="k")
+        waiting.do(retract_decision, 99)
 
 
 def test_a_number_typed_by_hand_is_for_one_row(waiting):

@@ -21,7 +21,7 @@ from tests.support.world import AUTHOR, number
 
 
 def put(world, file, *, may_shrink=False):
-    how = {"secret_key": world.keys.secret_key, "now": world.now, "may_shrink": may_shrink}
+    how = {"now": world.now, "may_shrink": may_shrink}
     counts = replace_register(world.runtime.db, file, record=lambda _session, _counts: None, **how)
     return asdict(counts)
 
@@ -47,7 +47,7 @@ def test_the_newest_file_replaces_the_one_before_it(world, tmp_path):
     world.add_people(4, first=1)
     with world.runtime.db.write() as session:
         phone = session.scalars(select(Phone).where(Phone.e164 == number(4))).one()
-        how = {"source": "officer", "secret_key": world.keys.secret_key, "now": world.now}
+        how = {"source": "officer", "now": world.now}
         suppress(session, phone, reason=SuppressionReason.DO_NOT_CALL, **how)
     first = put(world, listed(tmp_path, 1, 2, 2, 4, 50))
     assert first == {
@@ -113,7 +113,7 @@ def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_sa
             for said in (False, True)
         )
     for register_id in (refused, taken):
-        do_not_call.process_file(world.runtime.db, tmp_path, register_id, secret_key=world.keys.secret_key)
+        do_not_call.process_file(world.runtime.db, tmp_path, register_id)
     states = [world.get_one(DoNotCallFile, each).state for each in (refused, taken)]
     assert states == [RegisterState.FAILED, RegisterState.DONE]
     assert on_register(world) == {number(5)}
@@ -154,8 +154,7 @@ def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world, tmp_path):
         bad = do_not_call.receive_file(session, io.BytesIO(b"Ten\nA\n"), user=boss, **given).id
 
     def work(register_id):
-        key = world.keys.secret_key
-        return do_not_call.process_file(world.runtime.db, tmp_path / "uploads", register_id, secret_key=key)
+        return do_not_call.process_file(world.runtime.db, tmp_path / "uploads", register_id)
 
     assert world.read(do_not_call.files_to_process, now=world.now) == [good, bad]
     assert [work(good), work(good), work(bad)] == [True, False, True]
@@ -177,9 +176,9 @@ def test_a_worker_that_died_over_it_is_followed_by_another(world, tmp_path):
             session, content, file_name="a.csv", folder=tmp_path, user=boss, now=world.now
         ).id
         session.execute(update(DoNotCallFile).values(tries=1, due_at=world.now + timedelta(hours=1)))
-    assert not do_not_call.process_file(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
+    assert not do_not_call.process_file(world.runtime.db, tmp_path, given)
     world.execute(update(DoNotCallFile).values(due_at=world.now))
-    assert do_not_call.process_file(world.runtime.db, tmp_path, given, secret_key=world.keys.secret_key)
+    assert do_not_call.process_file(world.runtime.db, tmp_path, given)
 
 
 FILES = [

@@ -134,15 +134,8 @@ class Story:
         with self.world.runtime.db.write() as session:
             brought = begin_import(session, list_id=list_id, file_name="a.csv", sha256="0", now=now)
             for row in read(self.folder, "\n".join(lines)):
-                store_rows(
-                    session,
-                    [row],
-                    list_import=brought,
-                    known_areas=set(),
-                    secret_key=self.world.keys.secret_key,
-                    now=now,
-                )
-            store_decided_before(session, brought, secret_key=self.world.keys.secret_key, now=now)
+                store_rows(session, [row], list_import=brought, known_areas=set(), now=now)
+            store_decided_before(session, brought, now=now)
             self.files.append(File(brought.id, list_id, rows, {list_id}))
             self.told.append(f"file {brought.id} to {list_id}: {[*map(str, rows)]}")
         for row in rows:
@@ -206,7 +199,6 @@ class Story:
                 decision,
                 phone=local(123 + person) if decision is Decision.TAKEN else "",
                 user=session.merge(self.user),
-                secret_key=self.world.keys.secret_key,
                 now=datetime.now(UTC),
             )
             self.decided[list_id, person] = (decision, {issue.import_id})
@@ -222,13 +214,7 @@ class Story:
             list_id = session.get_one(ListImport, issue.import_id).list_id
             self.told.append(f"row {issue.row} of {issue.import_id}")
             person = NAMES.index(issue.cells["name"])
-            retract_decision(
-                session,
-                issue.id,
-                user=session.merge(self.user),
-                secret_key=self.world.keys.secret_key,
-                now=datetime.now(UTC),
-            )
+            retract_decision(session, issue.id, user=session.merge(self.user), now=datetime.now(UTC))
             self.decided.pop((list_id, person), None)
 
     def merge(self):

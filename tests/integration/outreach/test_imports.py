@@ -139,7 +139,6 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office, tmp_path
             into=into,
             file=file,
             known_areas=set(),
-            secret_key="k",
             now=office.now,
         )
         out = tmp_path / "errors.csv"

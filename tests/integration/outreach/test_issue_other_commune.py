@@ -36,7 +36,7 @@ def waiting(world):
 
 def say(world, **more):
     (first, *_), _count = world.read(read_open_issues)
-    world.do(decide_issue, first.issue.id, Decision.ANSWERED, secret_key="k", **more)
+    world.do(decide_issue, first.issue.id, Decision.ANSWERED, **more)
 
 
 def homes(world):
@@ -66,7 +66,7 @@ def test_who_has_moved_lives_where_the_list_says_until_that_is_taken_back(office
     if back == "the import":
         undo(office, 2)
     else:
-        office.do(retract_decision, office.one(select(ImportIssue.id)), secret_key="k")
+        office.do(retract_decision, office.one(select(ImportIssue.id)))
         assert len(waiting(office)) == 1
     assert homes(office) == before
 
@@ -82,7 +82,7 @@ def test_a_doubtful_number_taken_asks_too(office, tmp_path):
     say(office)
     bring(office, write(tmp_path, f"1,Y Hlan,,,Đắk Ui,O{local(1)[1:]}", name="doubt.csv"), "Danh sách thứ ba")
     (first, *_), _count = office.read(read_open_issues)
-    office.do(decide_issue, first.issue.id, Decision.TAKEN, secret_key="k")
+    office.do(decide_issue, first.issue.id, Decision.TAKEN)
     assert [each.issue.reason for each in waiting(office)] == ["other_commune"]
 
 
@@ -91,7 +91,7 @@ def test_the_preview_counts_what_will_be_asked(office, tmp_path):
     for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"):  # asked already, new, the one known
         with office.runtime.db.read() as session:
             (row,) = waiting(office)
-            totals = PreviewCounts(row.list_id, office.keys.secret_key)
+            totals = PreviewCounts(row.list_id)
             totals.add(session, list(check_list(moved(tmp_path, commune), GAZETTEER)))
             counted.append(totals.counts["moved"])
     assert counted == [0, 1, 0]
@@ -104,7 +104,7 @@ def test_the_preview_counts_each_year_of_birth_that_will_be_asked(world, tmp_pat
     counted = []
     for name in ("Hội viên", "Hội viên", "Danh sách khác"):
         with world.runtime.db.read() as session:
-            totals = PreviewCounts(world.list_id, world.keys.secret_key)
+            totals = PreviewCounts(world.list_id)
             totals.add(session, list(check_list(file, GAZETTEER)))
         bring(world, file, name)
         counted.append(totals.counts["questions"])
@@ -119,7 +119,7 @@ def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office, tmp_
     ]
     file = write(tmp_path, *rows, name="more.csv")
     with office.runtime.db.read() as session:
-        totals = PreviewCounts(office.list_id, office.keys.secret_key)
+        totals = PreviewCounts(office.list_id)
         totals.add(session, list(check_list(file, GAZETTEER)))
     assert (totals.counts["known"], totals.counts["review"]) == (1, 0)
     assert bring(office, file) == ImportCounts(rows=3, created=2, updated=1)

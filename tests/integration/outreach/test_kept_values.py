@@ -105,8 +105,7 @@ def test_values_follow_lists_that_are_merged_split_and_removed(office, tmp_path)
         ("Ba", "Y Rơ"),
         ("Hai", "A Thun"),
     ]
-    key = office.keys.secret_key
-    remove_list(office.runtime, list_id(office, "Ba"), secret_key=key, user=user, now=office.now)
+    remove_list(office.runtime, list_id(office, "Ba"), user=user, now=office.now)
     assert {each[0] for each in values(office)} == {"Hai", "Một"}
     undo_import(office.runtime, 1)  # the file was wrong: its values go wherever they are
     assert (values(office), fields(office, "Hai")) == ([], [])
@@ -128,25 +127,25 @@ def test_values_follow_people_who_are_merged_and_taken_apart(office, tmp_path):
 
 
 def test_a_row_that_an_officer_decides_keeps_its_values_until_that_is_retracted(office, tmp_path):
-    user, key = office.user(AUTHOR), office.keys.secret_key
+    user = office.user(AUTHOR)
     bring(office, write(tmp_path, f"A Thun,,{local(1)} hoặc {local(2)}?,8h,Thôn 1"))
     assert values(office) == []
     issue = office.one(select(ImportIssue).where(ImportIssue.status == "review"))
-    decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, secret_key=key, now=office.now)
+    decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, now=office.now)
     assert [each[2:] for each in values(office)] == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 1")]
-    retract_decision(office.runtime, issue.id, user=user, secret_key=key, now=office.now)
+    retract_decision(office.runtime, issue.id, user=user, now=office.now)
     assert values(office) == []
 
 
 def test_a_retracted_decision_leaves_what_another_row_of_the_file_said(office, tmp_path):
-    user, key = office.user(AUTHOR), office.keys.secret_key
+    user = office.user(AUTHOR)
     lines = (f"A Thun,,{local(1)},8h,", f"A Thun,,{local(1)} hoặc {local(2)}?,9h,Thôn 2")
     bring(office, write(tmp_path, *lines))
     before = values(office)
     issue = office.one(select(ImportIssue).where(ImportIssue.status == "review"))
-    decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, secret_key=key, now=office.now)
+    decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, now=office.now)
     assert [each[2:] for each in values(office)] == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 2")]
-    retract_decision(office.runtime, issue.id, user=user, secret_key=key, now=office.now)
+    retract_decision(office.runtime, issue.id, user=user, now=office.now)
     assert values(office) == before
 
 
@@ -162,8 +161,7 @@ def test_values_are_exported_and_erased_with_the_person(office, tmp_path):
     parts = export_personal_data(office.runtime, ask(RequestKind.EXPORT), user=approver, now=office.now)
     kept = next(part for part in parts if part.title == "Cột dùng trong tin")
     assert [row[1:3] for row in kept.rows] == [("giờ hẹn", "8h"), ("giờ hẹn", "9h"), ("nơi hẹn", "Thôn 1")]
-    key = office.keys.secret_key
-    erase_contact(office.runtime, ask(RequestKind.ERASE), secret_key=key, user=approver, now=office.now)
+    erase_contact(office.runtime, ask(RequestKind.ERASE), user=approver, now=office.now)
     assert office.all(select(KeptValue.value)) == []
 
 

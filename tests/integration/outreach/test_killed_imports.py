@@ -38,7 +38,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(world, p
     file = BytesIO(f"STT,Họ và tên,SĐT\n{rows}".encode())
     into = {"file_name": "a.csv", "list_id": world.list_id, "folder": folder}
     upload = world.do(receive_upload, file, **into, now=datetime.now(UTC))
-    process_upload(UploadContext(world.runtime.db, folder, world.keys.secret_key, lambda: False), upload.id)
+    process_upload(UploadContext(world.runtime.db, folder, lambda: False), upload.id)
     world.do(confirm_upload, upload.id, now=datetime.now(UTC))
     worker = processes.start("worker", "--queues", "imports")
     enqueue_import(world.runtime, upload.id)

@@ -130,8 +130,6 @@ def test_who_was_stored_with_a_title_is_known_by_it_alive_or_erased(office, tmp_
     assert bring(office, file) == ImportCounts(rows=1, unchanged=1)
     with office.runtime.db.write() as session:
         person = session.scalars(select(Contact)).one()
-        record_erasure(
-            session, person, [(number(1), False)], secret_key=office.keys.secret_key, now=office.now
-        )
+        record_erasure(session, person, [(number(1), False)], now=office.now)
         rows = [*check_list(file, installation_gazetteer(session))]
-        assert find_erased(session, rows, secret_key=office.keys.secret_key) == {1}
+        assert find_erased(session, rows) == {1}

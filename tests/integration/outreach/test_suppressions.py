@@ -29,18 +29,17 @@ def do(world, operation, *args, by=AUTHOR, **more):
 
 def say_stop(world, person, e164):
     opt_out = {"reason": Closing.OPT_OUT, "note": "bà xin thôi"}
-    do(world, suppress_number, person, phone_id(world, e164), secret_key=world.keys.secret_key, **opt_out)
+    do(world, suppress_number, person, phone_id(world, e164), **opt_out)
 
 
 def remove(world, person, e164, **more):
-    key = world.keys.secret_key
-    do(world, remove_number, person, phone_id(world, e164), note="đổi số", secret_key=key, **more)
+    do(world, remove_number, person, phone_id(world, e164), note="đổi số", **more)
 
 
 def test_a_number_that_was_removed_by_mistake_and_is_added_again_is_written_to(world):
     person = world.add_person("Y Hlan", FIRST)
     remove(world, person, FIRST)
-    do(world, add_number, person, FIRST, secret_key=world.keys.secret_key)
+    do(world, add_number, person, FIRST)
     world.sent()
     assert world.sent_to() == [FIRST]
 

@@ -48,11 +48,7 @@ def undo(world, import_id, *, limit=1000):
     while True:
         with world.runtime.db.write() as session:
             done = undo_import_rows(
-                session,
-                session.get_one(ListImport, import_id),
-                limit=limit,
-                secret_key=world.keys.secret_key,
-                now=world.now,
+                session, session.get_one(ListImport, import_id), limit=limit, now=world.now
             )
         if not done:
             return steps
@@ -208,7 +204,7 @@ def test_each_file_of_a_list_vouches_for_those_that_it_had(office, tmp_path):
 def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(office, tmp_path):
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
-    office.do(decide_issue, 1, Decision.TAKEN, secret_key="k")
+    office.do(decide_issue, 1, Decision.TAKEN)
     assert bring(office, file).unchanged == 1
     undo(office, 1)
     assert [row[0] for row in directory(office)] == ["Y Hlan"]
@@ -317,7 +313,7 @@ def test_a_row_that_was_decided_is_not_asked_again_when_the_file_that_asked_it_i
     file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
     bring(office, file)
     bring(office, file)
-    office.do(decide_issue, 2, Decision.TAKEN, secret_key="k")
+    office.do(decide_issue, 2, Decision.TAKEN)
     bring(office, file)
     undo(office, 2)
     assert issues(office) == [(1, Decision.SUPERSEDED), (3, Decision.TAKEN)]
@@ -330,11 +326,11 @@ def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office, tmp_
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Ngọc Hoa,,,,{local(1)}", name="c.csv"))
-    user, key = office.user(AUTHOR), office.keys.secret_key
+    user = office.user(AUTHOR)
     issue = office.one(select(ImportIssue.id))
-    decide_issue(office.runtime, issue, Decision.SAME, user=user, secret_key=key, now=office.now)
+    decide_issue(office.runtime, issue, Decision.SAME, user=user, now=office.now)
     undo(office, 2)
-    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    retract_decision(office.runtime, issue, user=user, now=office.now)
     member = office.one(select(Membership))
     assert (member.import_id, member.last_import_id) == (1, None)
     undo(office, 3)
@@ -370,14 +366,12 @@ def test_a_row_decided_later_follows_its_list_into_no_list_that_was_removed(offi
 def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Hai")
-    user, key = office.user(AUTHOR), office.keys.secret_key
+    user = office.user(AUTHOR)
     issue = office.one(select(ImportIssue.id))
-    decide_issue(
-        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
-    )
+    decide_issue(office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, now=office.now)
     one, two = office.all(select(ContactList.id).where(ContactList.name.in_(("Một", "Hai"))))
     merge_list(office.runtime, min(one, two), into=max(one, two), user=user, now=office.now)
-    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    retract_decision(office.runtime, issue, user=user, now=office.now)
     undo(office, 2)
     assert directory(office) == []
 
@@ -388,12 +382,10 @@ def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_b
     bring(office, write(tmp_path, f"1,Y Hlan,1990,,,{unclear}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", name="b.csv"), "Hai")
     bring(office, write(tmp_path, f"1,Y Hlan,1990,,,{local(1)}", name="c.csv"), "Một")
-    user, key = office.user(AUTHOR), office.keys.secret_key
+    user = office.user(AUTHOR)
     issue = office.one(select(ImportIssue.id))
-    decide_issue(
-        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
-    )
-    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    decide_issue(office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, now=office.now)
+    retract_decision(office.runtime, issue, user=user, now=office.now)
     undo(office, 3)
     assert office.one(select(Contact.birth_year)) is None
 
@@ -402,13 +394,11 @@ def test_what_a_decided_row_says_as_well_as_another_file_goes_when_it_is_taken_b
 def test_who_is_known_by_a_decision_alone_goes_when_it_is_taken_back(office, tmp_path):
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Một")
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}", name="b.csv"), "Hai")
-    user, key = office.user(AUTHOR), office.keys.secret_key
+    user = office.user(AUTHOR)
     issue = office.one(select(ImportIssue.id))
-    decide_issue(
-        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
-    )
+    decide_issue(office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, now=office.now)
     undo(office, 1)
-    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    retract_decision(office.runtime, issue, user=user, now=office.now)
     assert count(office, Contact) == 0
 
 
@@ -458,10 +448,10 @@ def test_the_newer_file_knows_who_has_a_smartphone_now(office, tmp_path):
 def test_what_the_undone_file_alone_said_goes_also_of_whom_officers_and_answers_touched(office, tmp_path):
     bring(office, write(tmp_path, WHOLE.format(local(1), local(2))))
     person = office.one(select(Contact.id))
-    user, now, key = office.user(AUTHOR), office.now, office.keys.secret_key
+    user, now = office.user(AUTHOR), office.now
     typed = {"name": "Y Hlan", "birth_year": "1990", "sex": "f", "area_code": "", "has_smartphone": True}
     correct_contact(office.runtime, person, **typed, village="Thôn 2", user=user, now=now)
-    add_number(office.runtime, person, local(3), secret_key=key, user=user, now=now)
+    add_number(office.runtime, person, local(3), user=user, now=now)
     bring(office, write(tmp_path, SHORT.format(local(1), local(2))))
     undo(office, 1)
     assert directory(office) == [("Y Hlan", None, "f", None, "", number(2), number(3), "Hội viên")]
@@ -479,16 +469,16 @@ def test_a_question_of_two_files_is_asked_once_as_long_as_one_of_them_stands(off
 
 @pytest.mark.parametrize("first", ["decided", "clear"])
 def test_a_decision_that_is_taken_back_leaves_what_other_files_say(office, tmp_path, first):
-    user, now, key = office.user(AUTHOR), office.now, office.keys.secret_key
+    user, now = office.user(AUTHOR), office.now
     clear, unclear = f"1,Y Hlan,,,,{local(123)}", "1,Y Hlan,1990,,,09O5 OOO 123"
     if first == "clear":
         bring(office, write(tmp_path, clear))
     bring(office, write(tmp_path, unclear))
-    decide_issue(office.runtime, 1, Decision.TAKEN, user=user, secret_key=key, now=now)
+    decide_issue(office.runtime, 1, Decision.TAKEN, user=user, now=now)
     if first == "clear":
         undo(office, 1)  # they are in the list by the decision alone now
     else:
         bring(office, write(tmp_path, clear, name="c.csv"))
-    retract_decision(office.runtime, 1, secret_key=key, user=user, now=now)
+    retract_decision(office.runtime, 1, user=user, now=now)
     left = [] if first == "clear" else [("Y Hlan", None, None, None, "", number(123), "Hội viên")]
     assert directory(office) == left
