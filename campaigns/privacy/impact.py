@@ -3,8 +3,7 @@
 They are read from the settings and the database each time, so that the page is never older than the installation.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ from campaigns.models.privacy import ConsentEvent, PersonRequest
 from campaigns.models.webhooks import Subscription
 from campaigns.privacy.clocks import load_clocks
 from campaigns.privacy.requests import count_unreported
-from campaigns.rules.privacy import Clocks, clocks_on
+from campaigns.rules.privacy import clocks_on
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import require_role
 from outreach.accounts.users import find_office
@@ -41,41 +40,12 @@ from outreach.rules.identity import ERASED
 from outreach.sms.aggregator import load_profile
 
 
-@dataclass(frozen=True, slots=True)
-class ImpactFacts:
-    """What the assessment says; hosts without scheme and login, "" where there is none."""
+def read_impact(session: Session, settings: Settings, *, user: User, now: datetime) -> dict[str, Any]:
+    """Return the facts as of now; hosts without scheme and login, "" where there is none. Raises NotAllowed for anyone but administrators and auditors.
 
-    office: str
-    people: int
-    phones: int
-    children: int
-    perhaps_children: int
-    by_basis: Sequence[Any]  # lists and people by legal basis, None where it is not recorded
-    without_consent: int  # people in lists based on consent who have no consent of their own on record
-    suppressed: int
-    kinds: list[str]
-    gateway: str
-    gateway_host: str
-    is_live: bool
-    is_abroad: bool
-    mail_host: str
-    faults_host: str
-    receivers: list[str]  # other systems that are told of events
-    tokens: int
-    users: Mapping[Role, int]
-    has_second_factor: bool
-    is_encrypted: bool
-    database: str
-    retention_days: int
-    health_retention_days: int
-    upload_keep_days: int
-    requests: int
-    open_breaches: int
-    clocks: Clocks
-
-
-def read_impact(session: Session, settings: Settings, *, user: User, now: datetime) -> ImpactFacts:
-    """Return the facts as of now. Raises NotAllowed for anyone but administrators and auditors."""
+    `by_basis`: lists and people by legal basis, None where it is not recorded; `without_consent`: people in lists based on consent who
+    have no consent of their own on record; `receivers`: other systems that are told of events.
+    """
     require_role(user, Role.AUDITOR)
     today = now.astimezone(VIETNAM).date()
     clocks, office = clocks_on(load_clocks(), today), find_office(session)
@@ -91,43 +61,43 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
     of_lists = select(Membership.contact_id).join(ContactList, ContactList.id == Membership.list_id)
     without_consent = of_lists.where(ContactList.basis == LegalBasis.CONSENT, ~has_event)
     receivers = select(Subscription.url).where(Subscription.ended_at.is_(None))
-    return ImpactFacts(
-        office=office.name if office else "",
-        people=count_rows(session, Contact),
-        phones=count_rows(session, Phone, ~Phone.e164.startswith(ERASED)),
-        children=count_rows(session, Contact, Contact.birth_year > today.year - clocks.child_age),
-        perhaps_children=count_rows(session, Contact, Contact.birth_year == today.year - clocks.child_age),
-        by_basis=_by_basis(session),
-        without_consent=count_rows(session, without_consent.distinct()),
-        suppressed=count_rows(
+    return {
+        "office": office.name if office else "",
+        "people": count_rows(session, Contact),
+        "phones": count_rows(session, Phone, ~Phone.e164.startswith(ERASED)),
+        "children": count_rows(session, Contact, Contact.birth_year > today.year - clocks.child_age),
+        "perhaps_children": count_rows(session, Contact, Contact.birth_year == today.year - clocks.child_age),
+        "by_basis": _by_basis(session),
+        "without_consent": count_rows(session, without_consent.distinct()),
+        "suppressed": count_rows(
             session,
             union(
                 select(Suppression.number_hash).where(Suppression.lifted_at.is_(None)),
                 select(WishNumber.number_hash).join(Wish, Wish.id == WishNumber.wish_id).where(standing()),
             ),
         ),
-        kinds=sorted(session.scalars(select(Campaign.kind).distinct())),
-        gateway=settings.sms_gateway,
-        gateway_host=", ".join(hosts),
-        is_live=settings.is_live,
-        is_abroad=any(host.endswith(_host(TWILIO_API).removeprefix("api")) for host in hosts),
-        mail_host=_host(settings.smtp_url),
-        faults_host=_host(settings.sentry_dsn),
-        receivers=sorted({*map(_host, session.scalars(receivers))}),
-        tokens=count_rows(session, ApiToken, ApiToken.ended_at.is_(None), ApiToken.expires_at > now),
-        users=dict(
+        "kinds": sorted(session.scalars(select(Campaign.kind).distinct())),
+        "gateway": settings.sms_gateway,
+        "gateway_host": ", ".join(hosts),
+        "is_live": settings.is_live,
+        "is_abroad": any(host.endswith(_host(TWILIO_API).removeprefix("api")) for host in hosts),
+        "mail_host": _host(settings.smtp_url),
+        "faults_host": _host(settings.sentry_dsn),
+        "receivers": sorted({*map(_host, session.scalars(receivers))}),
+        "tokens": count_rows(session, ApiToken, ApiToken.ended_at.is_(None), ApiToken.expires_at > now),
+        "users": dict(
             session.execute(select(User.role, func.count()).where(User.is_active).group_by(User.role)).all()
         ),
-        has_second_factor=settings.requires_second_factor,
-        is_encrypted=settings.public_base_url.startswith("https:"),
-        database=settings.database_url.partition(":")[0].partition("+")[0],
-        retention_days=settings.retention_days,
-        health_retention_days=settings.health_retention_days,
-        upload_keep_days=settings.upload_keep_days,
-        requests=count_rows(session, PersonRequest),
-        open_breaches=count_unreported(session, now=now)[0],
-        clocks=clocks,
-    )
+        "has_second_factor": settings.requires_second_factor,
+        "is_encrypted": settings.public_base_url.startswith("https:"),
+        "database": settings.database_url.partition(":")[0].partition("+")[0],
+        "retention_days": settings.retention_days,
+        "health_retention_days": settings.health_retention_days,
+        "upload_keep_days": settings.upload_keep_days,
+        "requests": count_rows(session, PersonRequest),
+        "open_breaches": count_unreported(session, now=now)[0],
+        "clocks": clocks,
+    }
 
 
 def _by_basis(session: Session) -> Sequence[Any]:

@@ -21,7 +21,7 @@ from campaigns.rules.replies.doubts import answer_doubt, find_doubt
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
-from outreach.core.db import id_of, is_set
+from outreach.core.db import id_of, installation_of, is_set
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.kept_values import name_in_text
 from outreach.rules.languages import VIETNAMESE
@@ -44,13 +44,7 @@ def _reply_to(answer: Answer, content: Content | None) -> str:
 
 
 def queue_acknowledgement(
-    session: Session,
-    answer: Answer,
-    phone: Phone,
-    recipient: Recipient | None,
-    *,
-    is_live: bool,
-    now: datetime,
+    session: Session, answer: Answer, phone: Phone, recipient: Recipient | None, *, now: datetime
 ) -> None:
     """Queue the message that acknowledges an answer.
 
@@ -69,7 +63,7 @@ def queue_acknowledgement(
         "time": f"{answer.at.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
     }
     text = render_reply(text, values)
-    hours = campaign_hours(campaign, is_live=is_live) if campaign else None
+    hours = campaign_hours(campaign, is_live=installation_of(session).is_live) if campaign else None
     queue_message(
         session,
         kind=MessageKind.CONFIRMATION if is_opt_out else MessageKind.ACKNOWLEDGEMENT,
@@ -177,7 +171,7 @@ def queue_emergency_answer(
 
 
 def queue_doubt_answer(
-    session: Session, reply: Reply, phone: Phone, campaign: Campaign, *, is_live: bool, now: datetime
+    session: Session, reply: Reply, phone: Phone, campaign: Campaign, *, now: datetime
 ) -> None:
     """Queue the short answer to a doubt about the message, once a recipient, within the sending hours and the cap. The case stays open."""
     doubt = find_doubt(reply.body)
@@ -195,5 +189,5 @@ def queue_doubt_answer(
         recipient_id=reply.recipient_id,
         phone_id=phone.id,
         text=text,
-        not_before=opens_at(now, campaign_hours(campaign, is_live=is_live)),
+        not_before=opens_at(now, campaign_hours(campaign, is_live=installation_of(session).is_live)),
     )

@@ -64,7 +64,7 @@ from outreach.accounts.permissions import sees_row
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lift_suppressions, lock_phone
 from outreach.contacts.wishes import has_asked_since, people_left_alone
-from outreach.core.db import find_row, id_of, installation_of
+from outreach.core.db import find_row, id_of
 from outreach.models.accounts import Area, User
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
 from outreach.rules.gateway import InboundMessage
@@ -307,7 +307,7 @@ def _answer_at_once(
     if phone and reply.is_urgent:
         queue_emergency_answer(session, reply, phone, campaign, now=now)
     elif phone and campaign and kind is CaseKind.QUESTION:
-        queue_doubt_answer(session, reply, phone, campaign, is_live=installation_of(session).is_live, now=now)
+        queue_doubt_answer(session, reply, phone, campaign, now=now)
 
 
 def _lock_sender(session: Session, sender: str) -> Phone | None:

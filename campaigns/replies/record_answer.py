@@ -62,7 +62,7 @@ from outreach.contacts.wishes import (
     standing,
     take_back,
 )
-from outreach.core.db import count_rows, find_row, id_of, installation_of, is_set
+from outreach.core.db import count_rows, find_row, id_of, is_set
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason, Wish
 from outreach.rules.errors import BadInput
@@ -325,9 +325,7 @@ def record_answer(
         if said.label is Label.NEED_HELP:
             open_help_case(session, recipient, answer=answer, now=now)
     if acknowledge and _is_acknowledged(session, answer, is_number_closed=is_number_closed):
-        queue_acknowledgement(
-            session, answer, phone, recipient, is_live=installation_of(session).is_live, now=now
-        )
+        queue_acknowledgement(session, answer, phone, recipient, now=now)
     return answer
 
 
@@ -702,9 +700,7 @@ def confirm_held(session: Session, reply: Reply, *, now: datetime) -> bool:
     if answer is None or is_confirmed(session, answer):
         return answer is not None
     recipient = find_row(session, Recipient, answer.recipient_id)
-    queue_acknowledgement(
-        session, answer, phone, recipient, is_live=installation_of(session).is_live, now=now
-    )
+    queue_acknowledgement(session, answer, phone, recipient, now=now)
     return True
 
 

@@ -457,24 +457,16 @@ def read_waiting_reports(session: Session, user: User) -> list[WaitingReport]:
     return [WaitingReport(drive, day, n, by == user.id) for drive, day, n, by in rows]
 
 
-class PastReport(NamedTuple):
-    """A day's report in the list of all: when it was issued, how often it was corrected."""
-
-    day: str
-    issued_at: datetime | None
-    corrections: int
-
-
-def read_history(session: Session, drive: int, *, limit: int = 60) -> list[PastReport]:
-    """Return the reports of the last days, newest first."""
-    rows = session.execute(
-        select(ReportIssue.day, func.min(ReportIssue.issued_at), func.max(ReportIssue.n))
+def read_history(session: Session, drive: int, *, limit: int = 60) -> Sequence[Any]:
+    """Return the reports of the last days, newest first: when each was issued, how often it was corrected."""
+    issued_at, corrections = func.min(ReportIssue.issued_at), func.max(ReportIssue.n)
+    return session.execute(
+        select(ReportIssue.day, issued_at.label("issued_at"), corrections.label("corrections"))
         .where(ReportIssue.drive_id == drive)
         .group_by(ReportIssue.day)
         .order_by(ReportIssue.day.desc())
         .limit(limit)
-    )
-    return [PastReport(*row) for row in rows]
+    ).all()
 
 
 def _state(
