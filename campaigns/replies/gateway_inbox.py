@@ -82,21 +82,7 @@ class GatewayInbox:
 
 def store_delivered(runtime: Runtime, items: Sequence[InboxItem], *, now: datetime) -> None:
     """Store what a gateway sent: receipts together, replies each in its transaction, in order of arrival. May be repeated."""
-    receipts = [item for item in items if isinstance(item, Receipt)]
-    late = [item for item in items if isinstance(item, LateAnswer)]
-    if receipts or late:
-        with runtime.db.write() as session:
-            store_receipts(session, receipts, now=now)
-            reports = [
-                AttemptReport(item.attempt_id, AttemptState.ACCEPTED, item.gateway_id) for item in late
-            ]
-            apply_reports(session, reports, now=now)
-        enqueue_apply_callbacks(runtime)
-    if answered := [id_ for item in items if isinstance(item, Answered) for id_ in item.kept_ids]:
-        with runtime.db.write() as session:
-            for table in (Reply, ReplyPart):
-                ids = values_subquery(session, answered, String)
-                set_columns(session, table, table.gateway_id.in_(ids), is_answered=True)
+    _store_reports(runtime, items, now=now)
     replies = [item for item in items if isinstance(item, InboundMessage | InboundPart)]
     for reply in replies:
         try:
@@ -114,6 +100,25 @@ def store_delivered(runtime: Runtime, items: Sequence[InboxItem], *, now: dateti
                 _receive(session, runtime, unread, now=now, meant=Understanding.by_gateway(Label.UNCLEAR))
     if replies:
         enqueue_send(runtime)
+
+
+def _store_reports(runtime: Runtime, items: Sequence[InboxItem], *, now: datetime) -> None:
+    """Store the receipts, the late acceptances, and which replies the gateway has answered itself."""
+    receipts = [item for item in items if isinstance(item, Receipt)]
+    late = [item for item in items if isinstance(item, LateAnswer)]
+    if receipts or late:
+        with runtime.db.write() as session:
+            store_receipts(session, receipts, now=now)
+            reports = [
+                AttemptReport(item.attempt_id, AttemptState.ACCEPTED, item.gateway_id) for item in late
+            ]
+            apply_reports(session, reports, now=now)
+        enqueue_apply_callbacks(runtime)
+    if answered := [id_ for item in items if isinstance(item, Answered) for id_ in item.kept_ids]:
+        with runtime.db.write() as session:
+            for table in (Reply, ReplyPart):
+                ids = values_subquery(session, answered, String)
+                set_columns(session, table, table.gateway_id.in_(ids), is_answered=True)
 
 
 def _store_reply(runtime: Runtime, reply: InboundMessage | InboundPart, *, now: datetime) -> None:

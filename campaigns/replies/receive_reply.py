@@ -591,6 +591,18 @@ def apply_corrections(
     signature = sign_reply(session, body, recipient)
     if not signature:
         return meant, False
+    chosen = choose_answer(_read_decisions(session, signature, recipient))
+    if chosen is None:
+        return meant, False
+    answer, is_sure = chosen
+    if meant.label is Label.OPT_OUT and answer.label is not Label.OPT_OUT and not is_sure:
+        return meant, False
+    meant = meant._replace(label=answer.label, own=answer.own, is_automatic=is_sure)
+    return meant, answer.drive_only and is_sure
+
+
+def _read_decisions(session: Session, signature: str, recipient: Recipient | None) -> Counter[GivenAnswer]:
+    """Count what officers have decided about replies of these words, where the same was asked."""
     campaign = session.get_one(Campaign, recipient.campaign_id) if recipient else None
     answers = read_own_answers(campaign.content) if campaign else ()
     is_alike = _asks_alike(campaign, answers)
@@ -613,11 +625,4 @@ def apply_corrections(
         if may_decide(officer):
             # None was recorded where it repeated what was said before.
             decisions[GivenAnswer(label, own or read_word(label, answers).own, bool(drive_only))] += count
-    chosen = choose_answer(decisions)
-    if chosen is None:
-        return meant, False
-    answer, is_sure = chosen
-    if meant.label is Label.OPT_OUT and answer.label is not Label.OPT_OUT and not is_sure:
-        return meant, False
-    meant = meant._replace(label=answer.label, own=answer.own, is_automatic=is_sure)
-    return meant, answer.drive_only and is_sure
+    return decisions
