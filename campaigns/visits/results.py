@@ -29,6 +29,7 @@ from campaigns.replies.record_answer import (
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import (
+    SAME_VISIT,
     CountedResult,
     VisitFate,
     VisitOutcome,
@@ -54,7 +55,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import numbers_known_to
 from outreach.contacts.suppressions import is_strangers, lock_phone
-from outreach.contacts.wishes import read_left_alone, record_wish, take_back
+from outreach.contacts.wishes import read_left_alone, record_wish, standing, take_back
 from outreach.core.db import values_subquery
 from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone, Wish
@@ -88,7 +89,7 @@ def enter_results(
 
     `visited_at` (default: now) is the time of the answers: a newer answer of a person stays current, except against an
     opt-out. The sheet is locked. Raises BadInput for a visit in the future or before the sheet was made, NotAllowed,
-    NotFound.
+    NotFound, WrongState for an opt-out that is no slip of the user's.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     sheet = find_sheet(session, round_id, user=user, hold=True)
@@ -108,6 +109,7 @@ def enter_results(
             continue
         if line.contact_id is None and outcomes[line.n]:  # erased: nothing more is stored of them
             continue
+        _require_own_slip(session, before, line, user, now=now)
         result = VisitResult(
             line_id=line.id,
             outcome=outcomes[line.n],
@@ -127,7 +129,7 @@ def enter_results(
 
 @use_case
 def undo_entry(session: Session, round_id: int, *, user: User, now: datetime) -> SaveResult:
-    """Undo the last saving of a sheet, locked. Raises WrongState without one, NotAllowed, NotFound."""
+    """Undo the last saving of a sheet, locked. Raises WrongState without one or as `enter_results`, NotAllowed, NotFound."""
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
     current = current_results(session, VisitLine.round_id == round_id)
@@ -149,6 +151,7 @@ def undo_entry(session: Session, round_id: int, *, user: User, now: datetime) ->
         result = current.get(line.id)
         if result is None or result.entry != entry:
             continue
+        _require_own_slip(session, result, line, user, now=now)
         result.undone_at = now
         session.flush()
         saved += 1
@@ -158,6 +161,18 @@ def undo_entry(session: Session, round_id: int, *, user: User, now: datetime) ->
             outdated += not undo_result(session, result, recipient, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
+
+
+def _require_own_slip(
+    session: Session, before: VisitResult | None, line: VisitLine, user: User, *, now: datetime
+) -> None:
+    """Raise WrongState where a sheet would open who asked to be left alone: only a slip is put right, soon and by who made it."""
+    is_slip = before and before.entered_by == user.id and now - before.entered_at < SAME_VISIT
+    if before is None or before.outcome is not VisitOutcome.OPT_OUT or is_slip:
+        return
+    said = Wish.evidence.in_([_evidence_of(before), f"answers:{before.answer_id}"])
+    if session.scalar(select(Wish.id).where(standing(), said).limit(1)):
+        raise WrongState("visit_opt_out_stands", line=line.n)
 
 
 def _bring_back_late(session: Session, undone: VisitResult) -> VisitResult | None:

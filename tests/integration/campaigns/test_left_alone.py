@@ -1,5 +1,6 @@
 """Who asked to be left alone is written to on no number and on no occasion, whatever became of their row since."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,8 +30,10 @@ from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.gateway import InboundMessage
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
+from tests.support.errors import refuses
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
+from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, number
 
@@ -161,6 +164,21 @@ def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_perso
     enter(world, sheet, n)
     world.send()  # the confirmation, if it is due
     assert sent_by(world) == []
+
+
+@cases(("theirs", 0, False), ("theirs", 13, True), ("another", 0, True), ("opened", 13, False))
+def test_a_sheet_opens_nobody_again_but_for_a_slip_of_who_made_it(world, couple, entered, hours, is_closed):
+    husband, _wife, campaign = couple
+    sheet = visit(world, campaign, husband)
+    line, by = line_of(world, sheet, husband), APPROVER if entered == "another" else AUTHOR
+    if entered == "opened":
+        said = {"reason": Closing.OPT_OUT, "note": "ông xin nhận lại"}
+        world.do(lift_suppression, husband, world.phone(ONE), by=APPROVER, **said)
+    undos = [(enter_results, {line: None}), (undo_entry,)] if is_closed else [(undo_entry,)]
+    for undo, *what in undos:
+        with refuses(WrongState, says="xin không nhận tin") if is_closed else nullcontext():
+            world.do(undo, sheet, *what, by=by, now=world.in_hours(hours))
+    assert any("A Thun" in text for text in sent_by(world)) is not is_closed
 
 
 @pytest.mark.parametrize("first", ["phone", "door"])
