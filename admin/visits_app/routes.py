@@ -189,7 +189,7 @@ def _key(text: object) -> str:
 
 
 def _line(number: object) -> int:
-    if not isinstance(number, int) or not 0 < number < 1 << 63:
+    if type(number) is not int or not 0 < number < 1 << 63:  # `true` is an int as well
         raise ValueError("line")
     return number
 
