@@ -79,6 +79,7 @@ class CampaignResults:
     unanswered: ShownResult
     answered: int  # who is recorded as done may be in two of `answers`
     places: list[dict[str, Any]]
+    is_few: bool = False  # the reader is told of none
 
     @property
     def people(self) -> int:
@@ -104,6 +105,9 @@ def read_results(
     own = read_own_answers(campaign.content)
     seen = visible_to(session, user, ContactList.organisation_id)
     counts = count_answers(session, [campaign.id], seen=seen)[campaign.id]
+    small = small_in_drive(session, campaign, user=user) or Small()
+    if small.is_all:
+        return CampaignResults([], ShownResult(_("Chưa trả lời"), 0), 0, [], is_few=True)
     is_named = may_name(session, user, campaign)
     is_listed = bool(own) and keeps_said(own) and may_open(user.role, "hand_over.index")
 
@@ -130,7 +134,6 @@ def read_results(
     places: dict[str | None, AnswerCounts] = {}
     if by_place:
         by_area = count_answers_by_place(session, campaign.id, seen=seen)
-        small = small_in_drive(session, campaign, user=user) or Small()
         places = add_up_by(by_area, small.area_of)
     shown_places, answered = _by_place(session, places, answers), sum(counts.values()) - unanswered
     return CampaignResults(

@@ -5,7 +5,7 @@ Official figures are never added to these.
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.cases.handle_case import may_read_answers
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
-from campaigns.rules.small_counts import Small, fold_small
+from campaigns.rules.small_counts import Small, fold_small, is_few
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.core.db import find_row
 from outreach.models.accounts import Area, AreaLevel, Organisation, User
@@ -157,8 +157,8 @@ def read_reports(
     campaign = find_visible_campaign(session, campaign_id, user=user)
     small = small_in_drive(session, campaign, user=user)
     of, owner_id = filters.area, filters.organisation_id
-    is_few = small is not None and (
-        of in small.areas or owner_id in small.organisations or bool(of and owner_id)
+    is_hidden = small is not None and (
+        small.is_all or of in small.areas or owner_id in small.organisations or bool(of and owner_id)
     )
     conditions = [
         InstallReport.campaign_id == campaign_id,
@@ -192,13 +192,13 @@ def read_reports(
     return InstallPage(
         campaign=campaign.name,
         count=count,
-        lines=[] if is_few or (small and filters.organisation_id) else lines,
+        lines=[] if is_hidden or (small and filters.organisation_id) else lines,
         after=lines[-1].id if len(rows) > PAGE else None,
         area=chosen.name if chosen else "",
         organisation=owner.name if owner else "",
         is_masked=campaign.is_health,
         by_day=small is not None,
-        is_few=is_few,
+        is_few=is_hidden,
     )
 
 
@@ -247,7 +247,12 @@ def small_in_drive(session: Session, campaign: Campaign, *, user: User) -> Small
         return None
     counts = _count_groups(session, campaigns, user=user, as_of=None)
     in_drive = _fold(session, counts, Small(), each=False)
-    return in_drive if len(campaigns) == 1 else _fold(session, counts, in_drive, each=True)
+    small = in_drive if len(campaigns) == 1 else _fold(session, counts, in_drive, each=True)
+    people = Counter[Hashable]()
+    for count in counts:
+        people.update(dict.fromkeys((_ALL, *count.groups[1:]) if count.groups else (), count.n))
+    rest = Counter({each: people[_ALL] - n for each, n in people.items()})
+    return replace(small, is_all=is_few(people) or is_few(rest))
 
 
 def _sizes(counts: Sequence[GroupCount], place: str, *, each: bool) -> dict[Any, Counter[Hashable]]:

@@ -38,7 +38,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactList
-from outreach.rules.errors import NotFound
+from outreach.rules.errors import NotAllowed, NotFound
 from outreach.use_cases import use_case
 
 
@@ -154,9 +154,14 @@ def _sum(rows: Rows, at: datetime, step_id: int | None) -> Reach:
 
 
 def fold_reach(reach: Reach, small: Small | None) -> Reach:
-    """Return a reach in which small places and organisations are counted under others, as `find_small` says."""
+    """Return a reach in which small places and organisations are counted under others, as `find_small` says.
+
+    Raises NotAllowed where nothing is told of the campaign by itself.
+    """
     if small is None:
         return reach
+    if small.is_all:
+        raise NotAllowed("few_people_hidden")
     areas = add_up_by(reach.areas, small.area_of)
     return replace(reach, areas=areas, organisations=add_up_by(reach.organisations, small.organisation_of))
 
@@ -169,6 +174,8 @@ def read_parts_for(session: Session, campaign: Campaign, *, user: User) -> Parts
     rows = _rows_of(session, campaign, organisations_of(session, user))
     parts: Parts = _totals(rows, "step_id", "organisation_id", "area_code")
     small = small_in_drive(session, campaign, user=user)
+    if small and small.is_all:
+        raise NotAllowed("few_people_hidden")
     return parts if small is None else add_up_by(parts, lambda key: (key[0], None, small.area_of(key[2])))
 
 
