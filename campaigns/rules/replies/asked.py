@@ -278,15 +278,21 @@ def _numbers(text: str) -> list[float]:
             found[-1:] = [found[-1] * unit] if found else []
         elif found and word in ("rưỡi", "ruoi"):
             found[-1] += unit / 2
-        elif word in _VALUES or (word.isdecimal() and len(word) < MOST_DIGITS):
-            value, unit = float(_VALUES.get(word, word)), 1.0
+        elif (value := _amount_of(word)) is not None:
+            unit = 1.0
             found[-1:] = [found[-1] + value / 60] if found and before in _HOURS else [*found[-1:], value]
     is_late = not {"chiều", "chieu", "tối", "đêm"}.isdisjoint(words)
     return found + [hour + 12 for hour in found if is_late and hour < 12]
 
 
-MOST_DIGITS = 6
-"""Digits from which on a number is no amount."""
+def _amount_of(word: str) -> float | None:
+    """Return the amount that a word or its digits name, if any."""
+    if word in _VALUES:
+        return float(_VALUES[word])
+    return float(word) if word.isdecimal() and len(word) < _MOST_DIGITS else None
+
+
+_MOST_DIGITS = 6  # from which on a number is no amount
 _HOURS = frozenset(("h", "g", "giờ", "gio"))
 _UNITS = {
     "chục": 10.0,

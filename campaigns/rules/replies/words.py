@@ -104,17 +104,23 @@ def _spell(piece: str) -> tuple[str, ...]:
     piece = piece.lower()
     if glued := _glued_stop(piece) or _glued_number(piece):
         return tuple(word for part in glued.groups() for word in _spell(part))
-    if piece[:2] in ("dd", "d9") and ("đ" + piece[2:] in TEENCODE or not piece.isascii()):
-        piece = "đ" + piece[2:]
-    if piece not in TEENCODE:
-        piece = _stretched.sub(r"\1", piece)
-    if piece not in TEENCODE and piece not in ENGLISH:
-        piece = _cut_ending.sub("ng", _doubled_ending.sub(r"\1", piece))
+    piece = _without_habits(piece)
     decoded = read_keystrokes(piece) or piece
     for spelling in (piece, decoded):
         if spelling in TEENCODE:
             return tuple(TEENCODE[spelling].split())
     return (decoded[:-2] + _OLD_STYLE.get(decoded[-2:], decoded[-2:]),)
+
+
+def _without_habits(piece: str) -> str:
+    """Return a lower-case word with đ for "dd", stretched and doubled letters once and cut endings whole."""
+    if piece[:2] in ("dd", "d9") and ("đ" + piece[2:] in TEENCODE or not piece.isascii()):
+        piece = "đ" + piece[2:]
+    if piece not in TEENCODE:
+        piece = _stretched.sub(r"\1", piece)
+    if piece in TEENCODE or piece in ENGLISH:
+        return piece
+    return _cut_ending.sub("ng", _doubled_ending.sub(r"\1", piece))
 
 
 @lru_cache(maxsize=20_000)
