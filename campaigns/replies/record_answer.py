@@ -313,20 +313,27 @@ def record_answer(
     session.flush()
     _close(session, answer, phone, recipient, scope=scope, heard=heard)
     if recipient:
-        if answers:
-            # Confirmations of opt-outs and messages written by officers still leave.
-            cancel_messages(
-                session,
-                Message.recipient_id == recipient.id,
-                Message.answer_id.is_not(None),
-                Message.kind == MessageKind.ACKNOWLEDGEMENT,
-            )
-        _update_recipient(session, recipient, [*answers, answer], now=now)
-        if said.label is Label.NEED_HELP:
-            open_help_case(session, recipient, answer=answer, now=now)
+        _add_to(session, recipient, answers, answer, now=now)
     if acknowledge and _is_acknowledged(session, answer, is_number_closed=is_number_closed):
         queue_acknowledgement(session, answer, phone, recipient, now=now)
     return answer
+
+
+def _add_to(
+    session: Session, recipient: Recipient, former: list[Answer], answer: Answer, *, now: datetime
+) -> None:
+    """Let an answer follow a recipient's former ones: acknowledgements of those do not leave, help that is asked for is a case."""
+    if former:
+        # Confirmations of opt-outs and messages written by officers still leave.
+        cancel_messages(
+            session,
+            Message.recipient_id == recipient.id,
+            Message.answer_id.is_not(None),
+            Message.kind == MessageKind.ACKNOWLEDGEMENT,
+        )
+    _update_recipient(session, recipient, [*former, answer], now=now)
+    if answer.label is Label.NEED_HELP:
+        open_help_case(session, recipient, answer=answer, now=now)
 
 
 def _is_said_since(session: Session, answers: Sequence[Answer], at: datetime) -> bool:
