@@ -5,7 +5,7 @@ or returned is mailed at once by campaigns/planning/approvals.py, as a warning m
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from smtplib import SMTPException
@@ -169,10 +169,7 @@ def _bundle(session: Session, *, user_id: int, link: str, now: datetime) -> list
         for each in read_notices(session, user, now=now)
         if each.kind not in _MAILED_AT_ONCE and each.key not in told
     ]
-    body = _BODY.format(lines=_lines(fresh), link=link)
+    counts = Counter(each.kind for each in fresh)
+    lines = "\n".join(f"- {counts[kind]} {words}" for kind, words in _WORDS.items() if counts[kind])
+    body = _BODY.format(lines=lines, link=link)
     return [Letter(user_id, user.email, [each.key for each in fresh], _SUBJECT, body)] if fresh else []
-
-
-def _lines(waiting: Sequence[UserNotice]) -> str:
-    counts = Counter(each.kind for each in waiting)
-    return "\n".join(f"- {counts[kind]} {words}" for kind, words in _WORDS.items() if counts[kind])
