@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from outreach.rules.phone_numbers import EIGHT_IN_A_ROW
-
 Schema = dict[str, Any]
 NO_ZERO = "[^\\u0000]*"  # no zero byte
 FILLED = rf"^{NO_ZERO}[^\s\u0000]{NO_ZERO}$"
@@ -89,12 +87,8 @@ def asked(name: str, schema: Schema, says: str = "") -> Schema:
     return told({"name": name, "in": "query", "schema": schema}, says)
 
 
-_MADE_UP = "|".join([r"([0-9])\1{6}$", r"([0-9]{2})\2{3}[0-9]$", *sorted(EIGHT_IN_A_ROW)])
-PHONE = ruled(
-    string(1, 40, "A mobile number of Vietnam that is not made up, as 0900000000 is"),
-    pattern=r"^(0|\+84)(3[0-9]{2}|5([1689][0-9]|2[238]|59)|7[06-9][0-9]|8([1-8][0-9]|9[6-9])|9([0-8][0-9]|9[013-9]))[0-9]{6}$",
-    **{"not": {"pattern": _MADE_UP}},
-)
+# No pattern: a number is read as in a list, and an opt-out of one that cannot be read waits for an officer.
+PHONE = string(1, 40, "A mobile number of Vietnam as a list may have it: 0905000901, +84 905 000 901")
 BY_PERSON_OR_PHONE = [{"required": ["person"]}, {"required": ["phone"]}]
 # Range of a database id.
 ID = number(1, 2**63 - 1)

@@ -24,6 +24,8 @@ from admin.cli.base import (
     read_toml,
     warn,
 )
+from admin.views.audience_cache import AudienceCache
+from admin.wording.campaigns import DOUBTS
 from admin.wording.errors import show_error, show_stored_error
 from admin.wording.filters import percent
 from admin.wording.progress import told_of, word_of
@@ -38,6 +40,7 @@ from campaigns.reports import documents
 from campaigns.reports.run_schedule import read_day_status, run_due_actions
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.rules.warnings import CampaignWarning
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
@@ -89,13 +92,11 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @json_option
         def run(campaign_id: int, email: str, version: int | None = None) -> None:
             user, now = acting_user(runtime, email), datetime.now(UTC)
-            repeated = _count_repeated(runtime, campaign_id, now=now) if action in _GO_ON else 0
+            reached = _say_whom(runtime, campaign_id, now=now) if action in _GO_ON else {"repeated": 0}
             state = perform_action(runtime, campaign_id, action, user=user, now=now, version=version).state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
-            if repeated:
-                warn(_("%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.", n=repeated))
             output(
-                {"id": campaign_id, "state": state.value, "repeated": repeated},
+                {"id": campaign_id, "state": state.value, **reached},
                 _(
                     "Chiến dịch số %(campaign_id)s: %(state)s.",
                     campaign_id=campaign_id,
@@ -128,11 +129,26 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     return [campaigns]
 
 
-def _count_repeated(runtime: Runtime, campaign_id: int, *, now: datetime) -> int:
-    """Return how many people a launch now would skip, as the page says before it is approved and launched."""
+def _say_whom(runtime: Runtime, campaign_id: int, *, now: datetime) -> dict[str, Any]:
+    """Say before it is done whom a launch now would leave out, and if it is everybody, as the page does. Returns the counts."""
+    settings = runtime.settings
     with runtime.db.read() as session:
         campaign = session.get(Campaign, campaign_id)
-        return count_repeated(session, campaign, settings=runtime.settings, at=now) if campaign else 0
+        if campaign is None:
+            return {"repeated": 0}
+        cache = AudienceCache(runtime.db, runtime.redis, passes_opt_outs=settings.urgent_passes_opt_outs)
+        audience = cache.of_campaign(session, campaign)
+        repeated = count_repeated(session, campaign, settings=settings, at=now)
+        kind = campaign.kind
+    g.kinds_of = runtime.db  # as in a page
+    if audience.recipients <= repeated:
+        warn(str(DOUBTS[CampaignWarning.EMPTY_AUDIENCE]))
+    if audience.excluded:
+        reasons = [f"{word_of('excluded', reason, kind)} {n}" for reason, n in audience.excluded.items()]
+        warn(_("Không gửi cho:") + " " + ", ".join(reasons))
+    if repeated:
+        warn(_("%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.", n=repeated))
+    return {"recipients": audience.recipients, "excluded": audience.excluded, "repeated": repeated}
 
 
 def _describe(status: dict[str, Any], kind: str) -> list[str]:

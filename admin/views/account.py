@@ -6,7 +6,6 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-import segno
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
@@ -290,6 +289,8 @@ class SecondFactorView(AdminPage):
             if has_one:
                 context["left"] = second_factor.count_recovery_codes(db, user.id)
             else:
+                import segno  # noqa: PLC0415 - 3 MB, where a code is drawn alone
+
                 nonce = session.setdefault(_NONCE, second_factor.new_nonce())
                 secret = second_factor.secret_of(user.id, nonce, secret_key=self.secret_key)
                 qr_code = segno.make(second_factor.address_of(secret, user.email), error="m", micro=False)

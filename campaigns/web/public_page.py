@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import segno
 from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour
@@ -129,6 +128,8 @@ def create_public_page(runtime: Runtime) -> Blueprint:
     @page.get("/to-roi")
     def poster() -> ResponseReturnValue:
         """Show a poster with the page's QR code."""
+        import segno  # noqa: PLC0415 - 3 MB, where a code is drawn alone
+
         address = f"{settings.link_base}/hoi"
         picture = segno.make(address, error="m", micro=False).svg_inline(scale=8, border=2, omitsize=True)
         with runtime.db.read() as session:

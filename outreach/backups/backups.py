@@ -30,9 +30,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-import psycopg
 import pyrage
-from psycopg import sql
 from sqlalchemy import URL, Connection, inspect, select, text
 from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.orm import Session
@@ -421,8 +419,7 @@ def load_dump(connection: Connection, path: Path, pg_restore: Path, *, revision:
     Raises BadInput, psycopg.Error, DBAPIError.
     """
     upgrade_on(connection, revision)
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
+    driver: Any = connection.connection.driver_connection  # psycopg's
     run: Callable[[Any], Any] = driver.execute
     declared = [*run(_KEYS), *run(_INDEXES)]
     ours = [*run(_COLUMNS)]
@@ -450,9 +447,11 @@ def load_dump(connection: Connection, path: Path, pg_restore: Path, *, revision:
 
 
 def _copy_rows(
-    driver: psycopg.Connection[Any], source: IO[bytes], table: str, columns: list[str], known: set[str] | None
+    driver: Any, source: IO[bytes], table: str, columns: list[str], known: set[str] | None
 ) -> None:
     """Copy the rows up to the block's end into a table; those of a table that is not ours (`known` is None) are passed over."""
+    from psycopg import sql  # noqa: PLC0415
+
     if known is None:
         for _chunk in _chunks(source):
             pass
@@ -622,6 +621,8 @@ _STOP = (
 
 
 def _load_dump(db: Database, path: Path, programs: Path, *, secret_key: str) -> None:
+    import psycopg  # noqa: PLC0415 - 7 MB, which no process needs on SQLite
+
     db.close()
     # Read the whole file first: what breaks off is found before anything is loaded.
     read_through(programs, path)

@@ -10,7 +10,7 @@ from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
 from outreach.core.db import change_rows, lock_until_end, values_subquery
 from outreach.models.contacts import ContactList, ContactPhone, ContactReference, Membership, Phone
-from outreach.rules.errors import BadInput, NotFound, or_raise
+from outreach.rules.errors import NotFound, or_raise
 from outreach.rules.phone_numbers import read_phone_cell
 
 # A recipient names a person and a number without foreign keys: PostgreSQL would look up and lock each of 600,000 again, a third
@@ -73,8 +73,8 @@ def find_person(
 ) -> NamedPerson:
     """Return whom a token's system names by its reference or by a number, in the lists of its scope.
 
-    If `is_anybody`, a number may be anybody's, and who has a reference may be in no list any more, or be known no more. Of several people who have a number one in
-    the lists `rather_in` is meant. Raises NotFound, BadInput for a number that is none.
+    If `is_anybody`, a number may be anybody's or none that can be read, and who has a reference may be in no list any more, or be known no more.
+    Of several people who have a number one in the lists `rather_in` is meant. Raises NotFound, also for a number that is none.
     """
     known = (
         select(ContactPhone.contact_id, Phone.e164).join(Phone, Phone.id == ContactPhone.phone_id).limit(1)
@@ -100,7 +100,9 @@ def find_person(
         return NamedPerson(*or_raise(found, NotFound("person_reference_unknown")))
     numbers = read_phone_cell(phone).numbers
     if len(numbers) != 1:
-        raise BadInput("phone_number_not_one")
+        if is_anybody:
+            return NamedPerson(None, phone.strip()[:32])
+        raise NotFound("phone_number_not_one")
     found = session.execute(known.where(Phone.e164 == numbers[0])).first()
     if found is None and not is_anybody:
         raise NotFound("phone_number_out_of_scope")

@@ -571,7 +571,6 @@ def test_a_reply_that_cannot_be_taken_says_why(system, world):
     for body, code, pointer in (
         ({"text": "1"}, "reply_person_or_phone", "/person"),
         ({"phone": number(11)}, "reply_without_text", "/text"),
-        ({"phone": "115", "opt_out": True}, "phone_number_not_one", "/phone"),
         ({"phone": number(11), "text": "1", "at": later}, "reply_in_future", "/at"),
         ({"phone": number(11), "text": "1", "at": "hôm qua"}, "reply_moment_wrong", "/at"),
         ({"phone": number(11), "text": "1", "at": "0001-01-02T00:00:00Z"}, "reply_moment_wrong", "/at"),
@@ -581,6 +580,12 @@ def test_a_reply_that_cannot_be_taken_says_why(system, world):
         404,
         "phone_number_out_of_scope",
     )
+    for unread in ("115", "0905000011 / 0905000012"):
+        assert fault(system.call("POST", "/replies", {"phone": unread, "text": "1"})) == (
+            404,
+            "phone_number_not_one",
+            "/phone",
+        )
     # Who is in no list may opt out nevertheless.
     assert system.call("POST", "/replies", {"phone": number(20), "opt_out": True}).status_code == 201
     assert count(world, Wish) == [1]
@@ -679,6 +684,18 @@ def test_an_opt_out_of_somebody_whose_import_was_undone_waits_for_an_officer(sys
     assert system.call("POST", "/replies", {"person": "cd-7", "text": "1"}).status_code == 404
     assert system.call("POST", "/replies", {"person": "cd-7", "opt_out": True}).status_code == 201
     assert [case.done_at for case in world.cases()] == [None, None]
+
+
+def test_an_opt_out_counts_however_its_number_is_written_and_waits_for_an_officer_where_it_cannot_be_read(
+    system, world
+):
+    for written in ("0900 000 018", "0900000019*", "+84 (900) 000 020"):
+        assert system.call("POST", "/replies", {"phone": written, "opt_out": True}).status_code == 201
+    assert world.read(numbers_left_alone) == {number(18), number(19), number(20)}
+    for unread in ("0905", "0900000021/0900000022", "cô Lan"):
+        assert system.call("POST", "/replies", {"phone": unread, "opt_out": True}).status_code == 201
+    assert [case.done_at for case in world.cases()] == [None, None, None]
+    assert len(world.read(numbers_left_alone)) == 3
 
 
 def test_of_two_people_with_a_number_the_one_of_the_campaigns_lists_is_meant(system, world):

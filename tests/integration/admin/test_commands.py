@@ -32,7 +32,7 @@ from tests.support.list_files import write_xlsx
 from tests.support.processes import ROOT
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, LIST, TEXT
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, number
 
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
 UNITS = ROOT / "outreach" / "places" / "kontum_units.csv"
@@ -141,10 +141,25 @@ def test_a_text_that_people_have_just_had_is_said_before_it_is_sent_again_and_af
             ran = operator.types("campaigns", action, made, "--as", email, "--json")
             assert json.loads(ran.stdout)["repeated"] == again
             assert said in ran.stderr
+            assert ("Không có ai nhận tin." in ran.stderr) is bool(again)
         world.sweep()
         world.send()
     told = operator.types("campaigns", "status", made).stdout
     assert "Bước 1, bỏ qua vì: Đã nhận tin cùng nội dung trong 24 giờ 3" in told
+
+
+@one_database
+def test_a_campaign_that_reaches_nobody_is_said_before_each_step_with_the_reasons(operator, world, tmp_path):
+    world.add_people(2)
+    for n in range(2):
+        assert world.reply(number(n), "TC", gateway_id=f"stop-{n}")
+    made = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)["id"]
+    for action, email in (("submit", AUTHOR), ("approve", APPROVER), ("launch", AUTHOR)):
+        ran = operator.types("campaigns", action, made, "--as", email, "--json")
+        told = json.loads(ran.stdout)
+        assert (told["recipients"], told["excluded"]) == (0, {"opted_out": 2})
+        assert "Không có ai nhận tin." in ran.stderr
+        assert "Không gửi cho: Đã từ chối nhận tin 2" in ran.stderr
 
 
 @one_database
