@@ -8,7 +8,7 @@ import csv
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
@@ -405,6 +405,9 @@ def _close_or_convert(
     return case.done_at is not None
 
 
+SLIP_WITHIN = timedelta(hours=12)
+
+
 @use_case
 def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetime) -> None:
     """Undo the label an officer gave a case's reply. Raises NotFound, NotAllowed, WrongState."""
@@ -412,6 +415,9 @@ def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetim
     given = select(Handling).where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
     latest = session.scalar(given.order_by(Handling.id.desc()).limit(1))
     handling = or_raise(latest, WrongState("case_unhandled"))
+    is_slip = handling.handled_by == user.id and now - handling.handled_at < SLIP_WITHIN
+    if handling.label is Label.OPT_OUT and not is_slip:
+        require_role(user, Role.APPROVER)  # as who lifts an opt-out
     if case.done_at is not None and case.outcome is not CaseOutcome.CLASSIFIED:
         raise WrongState("case_ended")
     _refuse_erased(session, case)

@@ -26,7 +26,7 @@ from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.contacts.phones import add_number, remove_number
 from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
-from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gateway import InboundMessage
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
@@ -434,3 +434,14 @@ def test_a_withdrawal_of_before_a_consent_silences_nobody_however_late_it_is_rec
     assert len(sent_by(world)) == 1
     world.consent(person, is_given=False)
     assert sent_by(world) == []
+
+
+@cases((AUTHOR, 1, True), (AUTHOR, 13, False), ("khac@loa.example", 1, False), (APPROVER, 13, True))
+def test_a_reply_read_as_an_opt_out_is_read_anew_as_a_slip_or_by_an_approver(world, by, hours, may):
+    world.officer("khac@loa.example")
+    world.sent(people=1)
+    world.reply(number(0), "dung nhan nua duoc khong hay la sao", gateway_id="a")
+    (case,) = world.cases()
+    world.do(label_reply, case.id, "opt_out", now=world.in_hours(0.1))
+    with nullcontext() if may else pytest.raises(NotAllowed):
+        world.do(undo_reply_label, case.id, by=by, now=world.in_hours(hours))
