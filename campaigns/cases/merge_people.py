@@ -31,6 +31,7 @@ from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
 from outreach.core.db import Base, change_rows, set_columns, values_subquery
+from outreach.imports.sightings import record_twins, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
@@ -122,6 +123,8 @@ def merge_people(
     data["stated"] = _state_for_others(session, kept, other, theirs)
     data["recipients"] = merge_recipients(session, merge, now=now)
     data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
+    # A list that had both has the person as long as one of the files stands.
+    data["seen"] = record_twins(session, kept.id, data["dropped"].get(Membership.__tablename__, ()))
     last = max((position for _phone, position in phones[kept.id]), default=0)
     session.execute(delete(ContactPhone).where(is_others))
     recorded = ContactPhone.phone_id.in_([phone_id for phone_id in theirs if phone_id not in data["named"]])
@@ -164,6 +167,8 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     if _is_in_the_way(session, merge):
         raise WrongState("people_merge_later")
     data = merge.data
+    for import_id in data.get("seen", ()):
+        remove_sightings(session, list_import=session.get_one(ListImport, import_id), of=kept.id)
     other_id = _bring_back(session, merge, now=now)
     share_wishes_since(session, [kept.id, other_id], since=merge.merged_at)
     for name, (before, value) in data["filled"].items():

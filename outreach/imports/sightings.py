@@ -4,7 +4,7 @@ People are carried into lists that are merged or split with the imports that bro
 is undone in each list that has it (`lists_with`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, exists, func, insert, literal, or_, select, true, union
@@ -46,6 +46,22 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
     )
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], before))
     set_columns(session, Membership, *memberships, last_import_id=list_import.id)
+
+
+def record_twins(session: Session, contact_id: int, twins: Collection[Mapping[str, Any]]) -> list[int]:
+    """Record that the imports of these memberships contained a contact who is in the same lists. Returns the imports that are new."""
+    imports: set[int] = set()
+    for twin in twins:
+        member = session.get_one(Membership, (twin["list_id"], contact_id), populate_existing=True)
+        own = {None, member.import_id, member.last_import_id}
+        for import_id in {twin["import_id"], twin["last_import_id"]} - own:
+            if session.get(ImportSighting, (contact_id, import_id, member.list_id)) is None:
+                session.add(
+                    ImportSighting(contact_id=contact_id, import_id=import_id, list_id=member.list_id)
+                )
+                imports.add(import_id)
+    session.flush()
+    return sorted(imports)
 
 
 def contained_by(list_import: ListImport) -> ColumnElement[bool]:

@@ -110,6 +110,23 @@ def test_a_merged_person_has_all_numbers_and_lists_and_taken_apart_each_their_ow
         apart(world, merge_id)
 
 
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_a_list_that_had_both_by_two_files_has_the_person_as_long_as_one_of_them_stands(
+    world, tmp_path, order
+):
+    for n in (1, 2):
+        bring(world, write(tmp_path, f"1,Y Hlan {n},,,,{local(n)}"))
+    first, second = world.all(select(Contact.id).order_by(Contact.id))
+    before = state(world)
+    apart(world, merge(world, first, second))
+    assert state(world) == before
+    merge(world, first, second)
+    undo_import(world.runtime, order[0])
+    assert len(world.all(select(Membership.import_id))) == 1
+    undo_import(world.runtime, order[1])
+    assert world.all(select(Contact.id)) == []
+
+
 def test_a_wrong_number_of_a_merged_person_is_not_what_they_answered(world, two):
     campaign = world.sent()
     merge(world, *two)
