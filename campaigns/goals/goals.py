@@ -392,7 +392,10 @@ def _store(
     require_role(user, Role.STAFF, Role.APPROVER)
     if organisations_of(session, user) is not None:
         raise NotAllowed("official_figures_not_allowed")
-    rows = _check(lines, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
+    # The province's figure is the sum of its districts
+    levels = (AreaLevel.DISTRICT, AreaLevel.COMMUNE)
+    areas = set(session.scalars(select(Area.code).where(Area.level.in_(levels), IS_CURRENT)))
+    rows = _check(lines, today=now.astimezone(VIETNAM).date(), areas=areas)
     entered = select(OfficialInstalls).where(OfficialInstalls.drive_id == drive).order_by(OfficialInstalls.id)
     in_force = {(row.area_code, row.day): (row.installed, row.source) for row in session.scalars(entered)}
     new = [row for row in rows if in_force.get((row[1], row[0])) != row[2:]]
@@ -455,12 +458,6 @@ def add_up_official(
         "; ".join(sorted({part.source for part in known_parts})),
         is_sum=True,
     )
-
-
-def _areas(session: Session) -> set[str]:
-    """Return the codes of areas that figures are entered for. The province's is the sum of its districts."""
-    levels = (AreaLevel.DISTRICT, AreaLevel.COMMUNE)
-    return set(session.scalars(select(Area.code).where(Area.level.in_(levels), IS_CURRENT)))
 
 
 def _check(
