@@ -415,9 +415,7 @@ def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetim
     given = select(Handling).where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
     latest = session.scalar(given.order_by(Handling.id.desc()).limit(1))
     handling = or_raise(latest, WrongState("case_unhandled"))
-    is_slip = handling.handled_by == user.id and now - handling.handled_at < SLIP_WITHIN
-    if handling.label is Label.OPT_OUT and not is_slip:
-        require_role(user, Role.APPROVER)  # as who lifts an opt-out
+    _require_own_slip(handling, user, now=now)
     if case.done_at is not None and case.outcome is not CaseOutcome.CLASSIFIED:
         raise WrongState("case_ended")
     _refuse_erased(session, case)
@@ -445,6 +443,13 @@ def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetim
     reply.state = ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED
     handling.undone_at = now
     audit.record(session, "case.undo", case, user, now)
+
+
+def _require_own_slip(handling: Handling, user: User, *, now: datetime) -> None:
+    """Raise NotAllowed where a reading as an opt-out is undone by another or late, but by who may lift one."""
+    is_slip = handling.handled_by == user.id and now - handling.handled_at < SLIP_WITHIN
+    if handling.label is Label.OPT_OUT and not is_slip:
+        require_role(user, Role.APPROVER)
 
 
 def _give_again(
