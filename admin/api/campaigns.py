@@ -4,7 +4,6 @@ self-reports, goals and official figures, in three routes, since they are never 
 People approve and launch, on the page or by command.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -51,7 +50,7 @@ from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.rules.audience import Answered, Smartphone
 from campaigns.rules.draft import DEFAULT_KIND, SENDER, Draft, read_draft
-from campaigns.rules.goals import Goal, GoalScope
+from campaigns.rules.goals import GoalScope
 from campaigns.rules.list_fields import parse_text, read_substitutes
 from campaigns.rules.own_answers import MEANINGS
 from campaigns.rules.progress import RankRow, RankTable, ShareBasis
@@ -593,7 +592,16 @@ def add_figure_routes(api: routing.Api) -> None:
                 for subject, goal in read_goals(session, at=now).goals.items()
                 if subject.organisation is None or seen is None or subject.organisation in seen
             ]
-        described = [_describe_goal(goal, kinds) for goal in goals]
+        described = [
+            routing.fields_of(
+                goal,
+                FIGURE_SCHEMAS["Goal"],
+                kind=kinds[goal.subject.drive],
+                **goal.subject._asdict(),
+                denominator=routing.fields_of(goal.denominator, _DENOMINATOR) if goal.denominator else None,
+            )
+            for goal in goals
+        ]
         if routing.wants_table():
             of_whom = {f"denominator_{name}": name for name in _DENOMINATOR["properties"]}
             rows = (
@@ -681,13 +689,3 @@ def _describe_line(line: RankRow) -> dict[str, Any]:
         else getattr(line.counts if hasattr(line.counts, name) else line, name)
         for name in _LINE
     }
-
-
-def _describe_goal(goal: Goal, kinds: Mapping[int, str]) -> dict[str, Any]:
-    return routing.fields_of(
-        goal,
-        FIGURE_SCHEMAS["Goal"],
-        kind=kinds[goal.subject.drive],
-        **goal.subject._asdict(),
-        denominator=routing.fields_of(goal.denominator, _DENOMINATOR) if goal.denominator else None,
-    )

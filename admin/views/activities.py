@@ -17,7 +17,7 @@ from admin.wording.filters import label_of, number
 from campaigns.activities import activity_log as log
 from campaigns.analytics.installs import list_launched
 from campaigns.models.activities import Activity
-from campaigns.rules.activities import ActivityKind, Summary, read_entry
+from campaigns.rules.activities import ActivityKind, read_entry
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.lists import read_organisations
 from outreach.models.accounts import User
@@ -129,7 +129,15 @@ class ActivitiesView(AdminPage):
             summary=summary,
             by_district=districts,
             kinds=list(ActivityKind),
-            by_kind=_rows_of(summary),
+            by_kind=[
+                (
+                    label_of(kind, "publicity"),
+                    "",
+                    total.times,
+                    "" if total.people is None else _("%(n)s lượt người", n=number(total.people)),
+                )
+                for kind, total in sorted(summary.kinds.items(), key=lambda each: -each[1].times)
+            ],
             lines=lines,
             after=lines[-1].activity.id if is_more else None,
             is_first=after is None,
@@ -218,16 +226,3 @@ def _new_values(last: Activity | None, user: User) -> dict[str, Any]:
         return {name: values[name] for name in ("area", "organisation_id", "campaign_id", "who")}
     area = user.area_code or (user.organisation.area_code if user.organisation else None)
     return {"area": area or "", "organisation_id": user.organisation_id}
-
-
-def _rows_of(summary: Summary) -> list[tuple[str, str, int, str]]:
-    """Return the kinds, the most frequent first, as rows of `bar_table`."""
-    return [
-        (
-            label_of(kind, "publicity"),
-            "",
-            total.times,
-            "" if total.people is None else _("%(n)s lượt người", n=number(total.people)),
-        )
-        for kind, total in sorted(summary.kinds.items(), key=lambda each: -each[1].times)
-    ]

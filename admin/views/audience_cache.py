@@ -154,13 +154,14 @@ class AudienceCache:
             key: kept
         }
         if kept.is_large:
-            self._keep(key, version, at, counter)
+            data = {
+                "at": at.isoformat(),
+                "lists": str(version),
+                "counter": counter.as_data(names=_KEPT_NAMES),
+            }
+            with suppress(RedisError):  # then a restart reads everybody
+                self._redis.set(_name(key), json.dumps(data), ex=_KEPT_FOR_S)
         return kept
-
-    def _keep(self, key: _Key, version: _ListsVersion, at: datetime, counter: AudienceCounter) -> None:
-        kept = {"at": at.isoformat(), "lists": str(version), "counter": counter.as_data(names=_KEPT_NAMES)}
-        with suppress(RedisError):  # then a restart reads everybody
-            self._redis.set(_name(key), json.dumps(kept), ex=_KEPT_FOR_S)
 
     def _restore(self, session: Session, key: _Key, version: _ListsVersion) -> _Kept | None:
         """Take the counter that a process before this one kept. Returns None without one of the present lists."""
