@@ -118,8 +118,7 @@ def read_results(
             return url_for("hand_over.index", campaign_id=campaign.id, answer=word)
         return url_for("contacts.index", campaign=campaign.id, answer=None if result else word, result=result)
 
-    wordings = read_content(campaign.content).answers.items()
-    offered = {each.means for each in own} or {label for label, wording in wordings if wording.button}
+    offered = _offered(campaign, own)
     answers: list[ShownResult] = []
     unanswered = counts[None, None]
     for word, text in listed_answers(campaign.kind, own, OFFICER_LABELS).items():
@@ -140,6 +139,11 @@ def read_results(
     return CampaignResults(
         answers, ShownResult(_("Chưa trả lời"), unanswered, nobody), answered, shown_places
     )
+
+
+def _offered(campaign: Campaign, own: Sequence[OwnAnswer]) -> set[Label]:
+    wordings = read_content(campaign.content).answers.items()
+    return {each.means for each in own} or {label for label, wording in wordings if wording.button}
 
 
 def _count_given(
