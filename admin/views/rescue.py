@@ -42,6 +42,7 @@ from campaigns.cases.handle_case import assign_case, cases_visible_to
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.record_answer import LONGEST_NOTE
 from campaigns.reports.documents import read_asked, read_request
+from campaigns.reports.writers.docx import write_docx
 from campaigns.rules.cases import WRITTEN, CaseOutcome
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import CryState, Position
@@ -135,8 +136,6 @@ class RescueView(AdminPage):
             if event is None:
                 return self.render("rescue/none.html")
             document = read_request(session, event, settings=self.settings, now=now)
-        from campaigns.reports.writers.docx import write_docx  # noqa: PLC0415 - 6 MB, where a file is made alone
-
         return send_file(
             BytesIO(write_docx(document, {}, made_at=now)),
             as_attachment=True,
