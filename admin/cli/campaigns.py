@@ -92,8 +92,12 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @json_option
         def run(campaign_id: int, email: str, version: int | None = None) -> None:
             user, now = acting_user(runtime, email), datetime.now(UTC)
-            reached = _say_whom(runtime, campaign_id, now=now) if action in _GO_ON else {"repeated": 0}
+            notes, reached = (
+                _whom(runtime, campaign_id, now=now) if action in _GO_ON else ([], {"repeated": 0})
+            )
             state = perform_action(runtime, campaign_id, action, user=user, now=now, version=version).state
+            for note in notes:
+                warn(note)
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
             output(
                 {"id": campaign_id, "state": state.value, **reached},
@@ -129,26 +133,25 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     return [campaigns]
 
 
-def _say_whom(runtime: Runtime, campaign_id: int, *, now: datetime) -> dict[str, Any]:
-    """Say before it is done whom a launch now would leave out, and if it is everybody, as the page does. Returns the counts."""
+def _whom(runtime: Runtime, campaign_id: int, *, now: datetime) -> tuple[list[str], dict[str, Any]]:
+    """Return what the page says of whom a launch now would leave out, and if it is everybody; and the counts."""
     settings = runtime.settings
     with runtime.db.read() as session:
         campaign = session.get(Campaign, campaign_id)
         if campaign is None:
-            return {"repeated": 0}
+            return [], {"repeated": 0}
         cache = AudienceCache(runtime.db, runtime.redis, passes_opt_outs=settings.urgent_passes_opt_outs)
         audience = cache.of_campaign(session, campaign)
         repeated = count_repeated(session, campaign, settings=settings, at=now)
         kind = campaign.kind
     g.kinds_of = runtime.db  # as in a page
-    if audience.recipients <= repeated:
-        warn(str(DOUBTS[CampaignWarning.EMPTY_AUDIENCE]))
+    notes = [str(DOUBTS[CampaignWarning.EMPTY_AUDIENCE])] if audience.recipients <= repeated else []
     if audience.excluded:
         reasons = [f"{word_of('excluded', reason, kind)} {n}" for reason, n in audience.excluded.items()]
-        warn(_("Không gửi cho:") + " " + ", ".join(reasons))
+        notes.append(_("Không gửi cho:") + " " + ", ".join(reasons))
     if repeated:
-        warn(_("%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.", n=repeated))
-    return {"recipients": audience.recipients, "excluded": audience.excluded, "repeated": repeated}
+        notes.append(_("%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.", n=repeated))
+    return notes, {"recipients": audience.recipients, "excluded": audience.excluded, "repeated": repeated}
 
 
 def _describe(status: dict[str, Any], kind: str) -> list[str]:
