@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers
 
-from outreach.core.db import Database, Installation
+from outreach.core.db import Database, InstallationFacts
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import open_sealed
@@ -57,7 +57,7 @@ class Runtime:
     def __post_init__(self) -> None:
         self._variables = own = self.settings
         audit, numbers = own.keys_of(Purpose.AUDIT), own.keys_of(Purpose.SUPPRESSIONS)
-        self.db = self.db.of(Installation(audit, numbers, own.is_live))
+        self.db = self.db.of(InstallationFacts(audit, numbers, own.is_live))
 
     def refresh(self, *, at_once: bool = False) -> None:
         """Read what the office has set, where that was not done lately. Web and workers call it before each request and job."""

@@ -592,7 +592,6 @@ _PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "r
 
 
 def add_reply_routes(api: Api) -> None:
-
     @api.route("GET /answers", Right.REPLIES_READ, "AnswerPage")
     def list_answers() -> Response:
         """What residents said, by any channel, the oldest first."""

@@ -35,7 +35,7 @@ from admin.wording.filters import day as show_day
 from admin.wording.filters import kind_has_app, kind_words, number, percent
 from admin.wording.filters import moment as show_moment
 from campaigns.analytics import open_tasks
-from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports, small_in_drive
+from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.progress import (
     LeadGoal,
     ProgressPage,
@@ -45,7 +45,14 @@ from campaigns.analytics.progress import (
     read_progress,
 )
 from campaigns.analytics.progress_counts import MIN_TTL_S
-from campaigns.analytics.reach import fold_reach, read_parts_for, read_reach, record_export, step_lifts
+from campaigns.analytics.reach import (
+    fold_reach,
+    read_parts_for,
+    read_reach,
+    record_export,
+    small_in_reach,
+    step_lifts,
+)
 from campaigns.analytics.reach_counts import read_by_operator
 from campaigns.cases.case_list import cries_by_place
 from campaigns.delivery.office_phones import read_control_copies
@@ -508,7 +515,7 @@ class ReachView(AdminPage):
             chosen = next((step for step in opened if step.number == step_number), None)
             seen, step_id = organisations_of(session, user), chosen.id if chosen else None
             reach = read_reach(session, campaign, seen=seen, now=now, step_id=step_id)
-            reach = fold_reach(reach, small_in_drive(session, campaign, user=user))
+            reach = fold_reach(reach, small_in_reach(session, campaign, user=user))
             history, units = _units(session, campaign)
             districts, communes = _by_place(history, units, reach.areas)
             price = campaign_spending(campaign, self.settings).each_vnd

@@ -154,16 +154,19 @@ def _sum(rows: Rows, at: datetime, step_id: int | None) -> Reach:
 
 
 def fold_reach(reach: Reach, small: Small | None) -> Reach:
-    """Return a reach in which small places and organisations are counted under others, as `find_small` says.
-
-    Raises NotAllowed where nothing is told of the campaign by itself.
-    """
+    """Return a reach in which small places and organisations are counted under others, as `find_small` says."""
     if small is None:
         return reach
-    if small.is_all:
-        raise NotAllowed("few_people_hidden")
     areas = add_up_by(reach.areas, small.area_of)
     return replace(reach, areas=areas, organisations=add_up_by(reach.organisations, small.organisation_of))
+
+
+def small_in_reach(session: Session, campaign: Campaign, *, user: User) -> Small | None:
+    """Return `small_in_drive` for the reach of a campaign. Raises NotAllowed where nothing is told of it by itself."""
+    small = small_in_drive(session, campaign, user=user)
+    if small and small.is_all:
+        raise NotAllowed("few_people_hidden")
+    return small
 
 
 def read_parts_for(session: Session, campaign: Campaign, *, user: User) -> Parts:
@@ -173,9 +176,7 @@ def read_parts_for(session: Session, campaign: Campaign, *, user: User) -> Parts
     """
     rows = _rows_of(session, campaign, organisations_of(session, user))
     parts: Parts = _totals(rows, "step_id", "organisation_id", "area_code")
-    small = small_in_drive(session, campaign, user=user)
-    if small and small.is_all:
-        raise NotAllowed("few_people_hidden")
+    small = small_in_reach(session, campaign, user=user)
     return parts if small is None else add_up_by(parts, lambda key: (key[0], None, small.area_of(key[2])))
 
 

@@ -8,7 +8,7 @@ import csv
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
@@ -66,7 +66,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.identity import ERASED
-from outreach.rules.wishes import WishSource
+from outreach.rules.wishes import WishSource, is_own_slip
 from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 
@@ -405,9 +405,6 @@ def _close_or_convert(
     return case.done_at is not None
 
 
-SLIP_WITHIN = timedelta(hours=12)
-
-
 @use_case
 def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetime) -> None:
     """Undo the label an officer gave a case's reply. Raises NotFound, NotAllowed, WrongState."""
@@ -447,7 +444,7 @@ def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetim
 
 def _require_own_slip(handling: Handling, user: User, *, now: datetime) -> None:
     """Raise NotAllowed where a reading as an opt-out is undone by another or late, but by who may lift one."""
-    is_slip = handling.handled_by == user.id and now - handling.handled_at < SLIP_WITHIN
+    is_slip = is_own_slip(handling.handled_by, handling.handled_at, user_id=user.id, now=now)
     if handling.label is Label.OPT_OUT and not is_slip:
         require_role(user, Role.APPROVER)
 

@@ -163,10 +163,7 @@ def _try_later(receipt: WaitingReceipt, attempts: Sequence[Candidate], *, now: d
 
 
 def match_receipts(session: Session, *, now: datetime, reference_key: str) -> int:
-    """Find the attempts of up to MATCH_LIMIT due receipts and apply them. Returns how many were found.
-
-    `reference_key` is what the gateway made our references with, `secret_key` that of suppressed numbers.
-    """
+    """Find the attempts of up to MATCH_LIMIT due receipts and apply them; `reference_key` made our references. Returns how many were found."""
     due = session.scalars(
         select(WaitingReceipt)
         .where(WaitingReceipt.next_try_at <= now)

@@ -29,7 +29,6 @@ from campaigns.replies.record_answer import (
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import (
-    SAME_VISIT,
     CountedResult,
     VisitFate,
     VisitOutcome,
@@ -60,7 +59,7 @@ from outreach.core.db import values_subquery
 from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone, Wish
 from outreach.rules.errors import BadInput, WrongState
-from outreach.rules.wishes import WishSource
+from outreach.rules.wishes import WishSource, is_own_slip
 from outreach.use_cases import use_case
 
 # An officer's clock may be slightly ahead of the server's.
@@ -167,8 +166,9 @@ def _require_own_slip(
     session: Session, before: VisitResult | None, line: VisitLine, user: User, *, now: datetime
 ) -> None:
     """Raise WrongState where a sheet would open who asked to be left alone: only a slip is put right, soon and by who made it."""
-    is_slip = before and before.entered_by == user.id and now - before.entered_at < SAME_VISIT
-    if before is None or before.outcome is not VisitOutcome.OPT_OUT or is_slip:
+    if before is None or before.outcome is not VisitOutcome.OPT_OUT:
+        return
+    if is_own_slip(before.entered_by, before.entered_at, user_id=user.id, now=now):
         return
     said = Wish.evidence.in_([_evidence_of(before), f"answers:{before.answer_id}"])
     if session.scalar(select(Wish.id).where(standing(), said).limit(1)):

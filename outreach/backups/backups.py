@@ -657,7 +657,7 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     for leftover in _files_of(new):
         leftover.unlink(missing_ok=True)
     new.touch(mode=0o600)
-    restored = Database(f"sqlite:///{new}", installation=db.installation)
+    restored = Database(f"sqlite:///{new}").of(db.installation)
     try:
         load_file(path, new, revision=revision)
         _upgrade_and_settle(restored, settle=settle)

@@ -191,7 +191,7 @@ _INSTALLATION, _READ = "installation", "db.read"
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class InstallationFacts:
     """What a session knows of whose database it is on: keys that the database does not hold, and whether messages reach real people.
 
     `audit_keys` are those of the audit log's chain, `number_keys` those of hashes of numbers.
@@ -202,9 +202,9 @@ class Installation:
     is_live: bool = False
 
 
-def installation_of(session: Session) -> Installation:
+def installation_of(session: Session) -> InstallationFacts:
     """Return the installation whose database a session is on."""
-    found: Installation = session.info[_INSTALLATION]
+    found: InstallationFacts = session.info[_INSTALLATION]
     return found
 
 
@@ -231,9 +231,9 @@ def read_once(read: Callable[Concatenate[Session, P], T]) -> Callable[Concatenat
 class Database:
     """Database engine of a process. Open no connection before a fork."""
 
-    def __init__(self, url: str, *, installation: Installation = Installation()) -> None:
-        """Create the engine. `installation`: what sessions know of it."""
-        self.installation = installation
+    def __init__(self, url: str) -> None:
+        """Create the engine, of an installation without keys as long as `of` names none."""
+        self.installation = InstallationFacts()
         self.url = make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         if self.is_postgresql:
@@ -252,7 +252,7 @@ class Database:
             self.engine = _create_sqlite_engine(self.url)
         self._write_engine = self.engine.execution_options(writes=True)
 
-    def of(self, installation: Installation) -> Self:
+    def of(self, installation: InstallationFacts) -> Self:
         """Return the same database for this installation."""
         own = copy(self)
         own.installation = installation

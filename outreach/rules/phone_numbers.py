@@ -41,10 +41,10 @@ _ALL_THE_SAME = re.compile(r"0+|(\d)\1{3,}")
 _SAME_TAIL = 7
 _SAME_PAIRS = re.compile(r"0?(\d\d)\1{3,}\d?")
 _COUNTING = "012345678901234567890"
-EIGHT_IN_A_ROW = {
+_EIGHT_IN_A_ROW = {
     line[start : start + 8] for line in (_COUNTING, _COUNTING[::-1]) for start in range(len(line) - 7)
 }
-_SIX_IN_A_ROW = {each[start : start + 6] for each in EIGHT_IN_A_ROW for start in range(3)}
+_SIX_IN_A_ROW = {each[start : start + 6] for each in _EIGHT_IN_A_ROW for start in range(3)}
 _SERVICE = re.compile(r"1\d\d|10\d\d|1[89]00\d{4,6}")
 _CITIZEN_ID = re.compile(r"0(?:0[1-9]|[1-8]\d|9[0-6])[0-3]\d{8}")  # province, century and sex, year, serial
 _LOST_DIGITS = "000000"
@@ -162,7 +162,7 @@ def is_made_up(digits: str) -> bool:
     if digits and digits[-_SAME_TAIL:] == digits[-1] * _SAME_TAIL:
         return True
     for start in range(len(digits) - 7):  # noqa: SIM110 - runs twice for every number
-        if digits[start : start + 8] in EIGHT_IN_A_ROW:
+        if digits[start : start + 8] in _EIGHT_IN_A_ROW:
             return True
     return False
 

@@ -6,6 +6,7 @@ says the same as `find_wish`; a test compares both over random stories.
 """
 
 from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,6 +34,12 @@ NAMES_PERSON = frozenset(
 )
 # Not even a warning passes these (Law 91/2025/QH15: objection, restriction and withdrawal of consent).
 _LEGAL = frozenset({WishSource.REQUEST, WishSource.CONSENT})
+_SLIP_WITHIN = timedelta(hours=12)
+
+
+def is_own_slip(entered_by: int | None, entered_at: datetime, *, user_id: int, now: datetime) -> bool:
+    """Return whether somebody may take back a wish as their own slip: who entered it, within half a day. Others lift it, with a reason."""
+    return entered_by == user_id and now - entered_at < _SLIP_WITHIN
 
 
 class SaidWish(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 
 from outreach.rules import exchange
 from outreach.rules.errors import BadInput
-from outreach.rules.wishes import SaidWish, WishSource, find_wish, kind_scope, scopes_of
+from outreach.rules.wishes import SaidWish, WishSource, find_wish, is_own_slip, kind_scope, scopes_of
 from tests.support.tables import cases
 
 SMS, PAGE, DOOR, REQUEST, CONSENT = (
@@ -150,3 +150,9 @@ def test_the_others_are_named_with_their_addresses_and_keys():
     assert exchange.parse_reasons("sms, page") == (WishSource.PAGE, WishSource.SMS)
     with pytest.raises(BadInput, match="setting_choice"):
         exchange.parse_reasons("exchange")
+
+
+@cases((1, 11, True), (1, 12, False), (2, 1, False), (None, 1, False))
+def test_a_slip_is_taken_back_by_who_made_it_within_half_a_day(entered_by, hours, expected):
+    now = datetime(2026, 12, 2, 12, tzinfo=UTC)
+    assert is_own_slip(entered_by, now - timedelta(hours=hours), user_id=1, now=now) is expected
