@@ -38,6 +38,7 @@ from admin.api.schemas import (
     string,
     told,
 )
+from admin.views.audience_cache import tell_audience
 from admin.wording.errors import show_stored_error
 from campaigns.analytics.campaign_status import JOINED_LATER, read_status
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
@@ -199,6 +200,13 @@ _GOAL = {
     "source": ruled(string(0, 200), minLength=1),
 }
 DRAFT_SCHEMAS: dict[str, Schema] = {
+    "Submitted": strict(
+        **SCHEMAS["Campaign"]["properties"],
+        recipients=told(COUNT, "who would get the first message now"),
+        excluded=told(counts_of(Exclusion), "who of the lists would not, by reason"),
+        repeated=told(COUNT, "of the recipients, who just got the same content and will be skipped"),
+        warnings=listed(string(), "what people should know of it, in words"),
+    ),
     "Draft": {
         "type": "object",
         "additionalProperties": False,
@@ -255,7 +263,7 @@ DRAFT_SCHEMAS: dict[str, Schema] = {
             "urgent": {**loose({"reason": string(1, 500), "basis": string(0, 500)}), "required": ["reason"]},
             "step": listed({**loose(_STEP), "required": ["text"], **_NOTICE}, maxItems=20),
         },
-    }
+    },
 }
 # The part that a fault is in, by the beginning of its code.
 _PARTS = {
@@ -293,9 +301,9 @@ def add_draft_routes(api: routing.Api) -> None:
             error.pointer = _wrong_text(body)
             raise
 
-    def answer(campaign_id: int, status: int) -> Response:
+    def answer(campaign_id: int, status: int, **more: Any) -> Response:
         with api.runtime.db.read() as session:
-            return routing.answer_with(describe(session.get_one(Campaign, campaign_id)), status)
+            return routing.answer_with({**describe(session.get_one(Campaign, campaign_id)), **more}, status)
 
     @api.route(
         "POST /campaigns",
@@ -344,19 +352,20 @@ def add_draft_routes(api: routing.Api) -> None:
     @api.route(
         "POST /campaigns/<int:campaign_id>/submit",
         Right.CAMPAIGNS_WRITE,
-        "Campaign",
         "Submitted",
+        "Submitted; `recipients` is 0 where nobody would get a message",
         refusals=(422,),
     )
     def submit_draft(campaign_id: int) -> Response:
-        """Submit a draft for approval by people."""
+        """Submit a draft for approval by people, and say how many its first message would reach if it left now."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
             find_campaign(session, campaign_id, user=routing.bearer().as_user())
+        notes, reached = tell_audience(api.runtime, campaign_id, now=now)
         perform_action(
             api.runtime, campaign_id, CampaignAction.SUBMIT, user=routing.bearer().as_author(), now=now
         )
-        return answer(campaign_id, 200)
+        return answer(campaign_id, 200, warnings=notes, **reached)
 
 
 def _wrong_text(body: dict[str, Any]) -> str | None:

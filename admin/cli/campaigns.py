@@ -24,12 +24,10 @@ from admin.cli.base import (
     read_toml,
     warn,
 )
-from admin.views.audience_cache import AudienceCache
-from admin.wording.campaigns import DOUBTS
+from admin.views.audience_cache import tell_audience
 from admin.wording.errors import show_error, show_stored_error
 from admin.wording.filters import percent
 from admin.wording.progress import told_of, word_of
-from campaigns.analytics.calendar import count_repeated
 from campaigns.analytics.campaign_status import read_status
 from campaigns.goals.goals import find_subject, import_denominators, import_official, set_goal
 from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
@@ -40,7 +38,6 @@ from campaigns.reports import documents
 from campaigns.reports.run_schedule import read_day_status, run_due_actions
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
-from campaigns.rules.warnings import CampaignWarning
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
@@ -93,7 +90,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         def run(campaign_id: int, email: str, version: int | None = None) -> None:
             user, now = acting_user(runtime, email), datetime.now(UTC)
             notes, reached = (
-                _whom(runtime, campaign_id, now=now) if action in _GO_ON else ([], {"repeated": 0})
+                tell_audience(runtime, campaign_id, now=now) if action in _GO_ON else ([], {"repeated": 0})
             )
             state = perform_action(runtime, campaign_id, action, user=user, now=now, version=version).state
             for note in notes:
@@ -131,27 +128,6 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         output(found, "\n".join(_describe(found, campaign.kind)))
 
     return [campaigns]
-
-
-def _whom(runtime: Runtime, campaign_id: int, *, now: datetime) -> tuple[list[str], dict[str, Any]]:
-    """Return what the page says of whom a launch now would leave out, and if it is everybody; and the counts."""
-    settings = runtime.settings
-    with runtime.db.read() as session:
-        campaign = session.get(Campaign, campaign_id)
-        if campaign is None:
-            return [], {"repeated": 0}
-        cache = AudienceCache(runtime.db, runtime.redis, passes_opt_outs=settings.urgent_passes_opt_outs)
-        audience = cache.of_campaign(session, campaign)
-        repeated = count_repeated(session, campaign, settings=settings, at=now)
-        kind = campaign.kind
-    g.kinds_of = runtime.db  # as in a page
-    notes = [str(DOUBTS[CampaignWarning.EMPTY_AUDIENCE])] if audience.recipients <= repeated else []
-    if audience.excluded:
-        reasons = [f"{word_of('excluded', reason, kind)} {n}" for reason, n in audience.excluded.items()]
-        notes.append(_("Không gửi cho:") + " " + ", ".join(reasons))
-    if repeated:
-        notes.append(_("%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.", n=repeated))
-    return notes, {"recipients": audience.recipients, "excluded": audience.excluded, "repeated": repeated}
 
 
 def _describe(status: dict[str, Any], kind: str) -> list[str]:

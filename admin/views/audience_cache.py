@@ -9,10 +9,15 @@ from datetime import UTC, datetime
 from threading import Lock, Thread
 from typing import Any, NamedTuple
 
+from flask import g
+from flask_babel import gettext as _
 from redis import Redis, RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from admin.wording.campaigns import DOUBTS
+from admin.wording.progress import word_of
+from campaigns.analytics.calendar import count_repeated
 from campaigns.models.campaigns import Campaign
 from campaigns.planning import audience
 from campaigns.planning.correcting_campaigns import count_receivers
@@ -25,8 +30,10 @@ from campaigns.planning.preview import (
 )
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from campaigns.rules.states import Exclusion
+from campaigns.rules.warnings import CampaignWarning
 from outreach.core.db import Database
 from outreach.models.contacts import ContactList, ListImport, PersonMerge, Upload
+from outreach.runtime import Runtime
 
 # What took longer to read is kept in Redis as well: a web process that was restarted answers with it, as of its moment,
 # and reads everybody when it is asked again.
@@ -180,6 +187,27 @@ class AudienceCache:
         at = datetime.fromisoformat(kept["at"])
         self._counters[key] = _Kept(until, version, at, counter, is_large=True)
         return self._counters[key]
+
+
+def tell_audience(runtime: Runtime, campaign_id: int, *, now: datetime) -> tuple[list[str], dict[str, Any]]:
+    """Return what commands and the API say of whom a launch now would leave out, and if it is everybody; and the counts."""
+    settings = runtime.settings
+    with runtime.db.read() as session:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None:
+            return [], {"repeated": 0}
+        cache = AudienceCache(runtime.db, runtime.redis, passes_opt_outs=settings.urgent_passes_opt_outs)
+        counted = cache.of_campaign(session, campaign)
+        repeated = count_repeated(session, campaign, settings=settings, at=now)
+        kind = campaign.kind
+    g.kinds_of = runtime.db  # as in a page
+    notes = [str(DOUBTS[CampaignWarning.EMPTY_AUDIENCE])] if counted.recipients <= repeated else []
+    if counted.excluded:
+        reasons = [f"{word_of('excluded', reason, kind)} {n}" for reason, n in counted.excluded.items()]
+        notes.append(_("Không gửi cho:") + " " + ", ".join(reasons))
+    if repeated:
+        notes.append(_("%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.", n=repeated))
+    return notes, {"recipients": counted.recipients, "excluded": counted.excluded, "repeated": repeated}
 
 
 def _key(query: AudienceQuery) -> _Key:

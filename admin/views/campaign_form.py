@@ -136,7 +136,7 @@ def read_query(session: Session, user: User, filled: CampaignFormData) -> Audien
     for part, names in named.items():
         found[part] = set[int]()
         try:
-            found[part] = {drafts.find_list(session, user, name).id for name in names}
+            found[part] = {each.id for each in drafts.find_lists(session, user, names)}
         except BadInput as error:
             filled.errors.setdefault(part, show_error(error))
     try:

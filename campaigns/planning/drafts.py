@@ -6,6 +6,7 @@ campaigns.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -49,11 +50,11 @@ _SIMPLE_PARTS = ("name", "sender", "unaccented", "pace", "cap_per_day", "budget_
 
 def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User, now: datetime) -> None:
     """Store a draft, the user one of its authors. Raises BadCampaign for what is not there or theirs."""
-    lists = [find_list(session, user, name) for name in draft.lists]
+    lists = find_lists(session, user, draft.lists)
     others = {
-        (find_list(session, user, name).id, part)
+        (each.id, part)
         for part, names in ((ListPart.ALSO_IN, draft.also_in), (ListPart.EXCEPT, draft.excepted))
-        for name in names
+        for each in find_lists(session, user, names)
     }
     organisations = find_organisations(session, user, draft.conditions.organisations)
     areas = find_areas(session, user, draft.areas)
@@ -144,22 +145,27 @@ def _append_goal(
         )
 
 
-def find_list(session: Session, user: User, name: str) -> ContactList:
-    """Return a list by NAME, or ORGANISATION/NAME where two have it. Raises BadCampaign."""
+def find_lists(session: Session, user: User, names: Sequence[str]) -> list[ContactList]:
+    """Return lists by NAME, or ORGANISATION/NAME where two have it, each once. Raises BadCampaign."""
+    full_name = Organisation.code + "/" + ContactList.name
     query = (
-        select(ContactList)
+        select(ContactList, full_name)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .where(
             visible_to(session, user, ContactList.organisation_id),
-            or_(ContactList.name == name, Organisation.code + "/" + ContactList.name == name),
+            or_(ContactList.name.in_(names), full_name.in_(names)),
         )
     )
-    matches = session.scalars(query).all()
-    if not matches:
-        raise BadCampaign("list_name_unknown", name=name)
-    if len(matches) > 1:
-        raise BadCampaign("list_name_ambiguous", lists=len(matches), name=name)
-    return matches[0]
+    matches = defaultdict[str, list[ContactList]](list)
+    for each, full in session.execute(query).all() if names else ():
+        matches[each.name].append(each)
+        matches[full].append(each)
+    for name in names:
+        if not matches[name]:
+            raise BadCampaign("list_name_unknown", name=name)
+        if len(matches[name]) > 1:
+            raise BadCampaign("list_name_ambiguous", lists=len(matches[name]), name=name)
+    return [matches[name][0] for name in dict.fromkeys(names)]
 
 
 def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:

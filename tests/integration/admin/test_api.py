@@ -16,12 +16,13 @@ from uuid import uuid4
 
 import pytest
 import schemathesis
+import sqlalchemy
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.serving import make_server
 
@@ -458,7 +459,8 @@ def test_a_draft_is_written_once_changed_and_submitted_and_people_approve_it(sys
     assert system.call("PUT", f"/campaigns/{campaign}/draft", blank).status_code == 422
     changed = {**DRAFT, "window": ["07:00", "24:00"]}
     assert system.call("PUT", f"/campaigns/{campaign}/draft", changed).status_code == 200
-    assert system.call("POST", f"/campaigns/{campaign}/submit").get_json()["state"] == "submitted"
+    told = system.call("POST", f"/campaigns/{campaign}/submit").get_json()
+    assert (told["state"], told["recipients"], told["excluded"], told["warnings"]) == ("submitted", 3, {}, [])
     again = system.call("PUT", f"/campaigns/{campaign}/draft", DRAFT)
     assert fault(again)[:2] == (409, "campaign_not_editable")
     with pytest.raises(NotAllowed):
@@ -467,6 +469,32 @@ def test_a_draft_is_written_once_changed_and_submitted_and_people_approve_it(sys
     assert world.get_one(Campaign, campaign).state is CampaignState.APPROVED
     told = world.all(select(AuditEvent.action).where(AuditEvent.action == "api.draft"))
     assert len(told) == 5
+
+
+def test_a_draft_that_would_reach_nobody_says_so_with_the_reasons(system, world):
+    world.add_people(2, first=11)
+    for n in (11, 12):
+        assert world.reply(number(n), "TC", gateway_id=f"stop-{n}")
+    campaign = system.call("POST", "/campaigns", DRAFT).get_json()["id"]
+    told = system.call("POST", f"/campaigns/{campaign}/submit").get_json()
+    assert (told["state"], told["recipients"], told["excluded"]) == ("submitted", 0, {"opted_out": 2})
+    nobody, reasons = told["warnings"]
+    assert nobody.startswith("Không có ai nhận tin.")
+    assert reasons == "Không gửi cho: Đã từ chối nhận tin 2"
+
+
+def test_a_list_named_a_thousand_times_is_looked_up_once(system, world):
+    """Each name by itself took ten seconds."""
+    world.add_people(1, first=11)
+    asked = []
+    note = lambda *_args: asked.append(1)  # noqa: E731
+    sqlalchemy.event.listen(Engine, "before_cursor_execute", note)
+    try:
+        named = {**DRAFT, "lists": [LIST, f"MTTQ/{LIST}"] * 500, "also_in": [LIST] * 1000}
+        assert system.call("POST", "/campaigns", named).status_code == 201
+    finally:
+        sqlalchemy.event.remove(Engine, "before_cursor_execute", note)
+    assert len(asked) < 100
 
 
 def test_each_fault_is_named_with_its_place(system, world):
