@@ -665,7 +665,7 @@ def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
     found = [(line, cells) for line in lines if (cells := split_line(line)) and cells[2]]
     people = sum(bool(cells[1]) for _, cells in found)
     in_cells = sum(any(cell.strip() == cells[2] for cell in line.split(separator)) for line, cells in found)
-    is_chat = 2 * sum(sent_by(line)[0] is not None for line in lines) > len(lines)
+    is_chat = 5 * sum(sent_by(line)[0] is not None for line in lines) > len(lines)
     return people > 1 and (is_chat or (2 * people > len(lines) and 2 * in_cells < people))
 
 

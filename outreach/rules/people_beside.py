@@ -32,11 +32,14 @@ _MOST_COMMON = """
     sơn kiên lưu âu phí tiêu bạch cù diệp liễu lư nhan sầm thiều ung giàng sùng thào lường quàng tòng
     a y siu rmah ksor kpă rcom rơ nay puih rah ka rô h niê mlô byă êban ayun kbuôr rahlan knul hwing
     thích zơ alăng bríu bhling riah pơloong arất avô hôih
+    vừ lầu xồng lỳ sồng tráng cháng thò phàn tẩn chảo voòng chìu lô lữ kha moong cụt ven xeo xên lềm
 """
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
 # Families where a capital follows, as in "Danh Sóc Kha".
-_WORDS_TOO = {"thị", "neáng", "danh", "mã", "từ", "tăng", "chu", "vàng", "thân"}
+_WORDS_TOO = {
+    *"thị neáng danh mã từ tăng chu vàng thân la lo và mùa cầm bạc hoa bàn cứ hạng cà vì hờ".split()
+}
 
 
 @dataclass(frozen=True, slots=True)

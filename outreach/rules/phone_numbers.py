@@ -589,7 +589,7 @@ _PHONE = r"(?:máy|may|sim|số|so|sđt|sdt|đt|dt|điện thoại|zalo)"
 _OF_OTHERS = re.compile(
     rf"\b(?:gọi|goi|gặp|nhắn|kêu|kiu|hỏi|liên hệ|liên lạc|lh|ll|(?<!ở )nhờ|nho|qua|mượn|{_PHONE}) (?:(?:nhờ|nho|qua|cho|với|tin|này|nay|nhà|của|cua|{_PHONE}) )*"
     rf"{_OTHERS}\b(?! \d\d?\b)|\b{_OTHERS}(?: \w+){{0,3}} (?:nghe|bắt|cầm|cam|giữ|giu|dùng|xài)(?: máy| may| đt| dt| điện thoại| giùm| giúp| hộ|$)"
-    r"|(?:^|\d )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
+    r"|(?:^|\d |\b(?:dùng|xài|lấy) )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
 )
 _BESIDE_NUMBER = re.compile(
     rf"\d gặp |\d (?:\w+ ){{1,4}}nghe$|^(?:nhà )?{_OTHERS} (?:\w+ ){{0,5}}\d"

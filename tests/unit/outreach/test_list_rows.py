@@ -173,6 +173,7 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path):
     ("A Lin", "mẹ chồng 0905000123", "review"),
     ("A Lin", "0905000123 (ck)", "review"),
     ("A Lin", "0905000123 (của bố A Trọng)", "review"),
+    ("A Lin", "dùng của vợ 0905000123", "review"),
     ("A Lin", "0905000123; 0905000124 (vợ)", "ok"),
     ("A Lin", "0905000123 (bố) 0905000124 (mẹ)", "review"),
     ("A Lin", "B: 0905000123 M: 0905000124", "review"),
@@ -422,6 +423,29 @@ def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stan
     assert read["Trần Văn An"] == ("ok", ("+84905000126",))
     assert read["Võ Xuân Chiến"] == ("review", ("+84905000125",))
     assert read["Y Blưm"] == ("ok", ("+84905000127",))
+
+
+def test_a_chat_in_long_messages_names_people_of_rarer_families_in_a_line_and_above_their_number(tmp_path):
+    text = (
+        "[07:42, 14/03/2026] Bản Mới: ds tổ vay vốn\n1. Xồng Bá Dếnh 0905000123\n2. Lầu Y Mỷ chưa có sđt\n"
+        "[08:06, 14/03/2026] Bản Trên: [Hình ảnh]\n[09:20, 14/03/2026] Bản Phà: Xeo Văn Biên 0905 000 124, Hoa Thị Đém 0905 000 125\n"
+        "[09:21, 14/03/2026] Bản Phà: thêm Kha Văn Xuyên 0905 000 126 nữa chị ơi\n"
+        "[13:30, 14/03/2026] Bản Na: La Thị Bình\n0905000127\nLương Văn Khăm\n0905000128\nVi Thị Lơ\n0905000129\n"
+    )
+    read = {
+        row.name: (row.phone.numbers, row.phone.status) for row in rows_of(tmp_path, text, name="chat.txt")
+    }
+    names = (
+        "Xồng Bá Dếnh",
+        "Xeo Văn Biên",
+        "Hoa Thị Đém",
+        "Kha Văn Xuyên",
+        "La Thị Bình",
+        "Lương Văn Khăm",
+        "Vi Thị Lơ",
+    )
+    expected = {name: ((f"+8490500012{3 + n}",), "ok") for n, name in enumerate(names)}
+    assert read == expected | {"Lầu Y Mỷ": ((), "reject")}
 
 
 def test_a_heading_for_number_and_note_is_that_of_numbers_where_there_is_no_other(tmp_path):
