@@ -34,12 +34,11 @@ _MOST_COMMON = """
     thích zơ alăng bríu bhling riah pơloong arất avô hôih
     vừ lầu xồng lỳ sồng tráng cháng thò phàn tẩn chảo voòng chìu lô lữ kha moong cụt ven xeo xên lềm
 """
+# Families where a capital follows, as in "Danh Sóc Kha".
+_WORDS_AS_FAMILIES = "thị neáng danh mã từ tăng chu vàng thân la lo và mùa cầm bạc hoa bàn cứ hạng cà vì hờ"
 _FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
-# Families where a capital follows, as in "Danh Sóc Kha".
-_WORDS_TOO = {
-    *"thị neáng danh mã từ tăng chu vàng thân la lo và mùa cầm bạc hoa bàn cứ hạng cà vì hờ".split()
-}
+_WORDS_TOO = frozenset(_WORDS_AS_FAMILIES.split())
 
 
 @dataclass(frozen=True, slots=True)
