@@ -110,7 +110,7 @@ def store_outcomes(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | N
     try:
         with runtime.db.write() as session:
             record_outcomes(session, outcomes, now=database_now(session), settings=runtime.settings)
-    except DataError:
+    except (DataError, UnicodeError):
         half = len(outcomes) // 2
         ((claim, outcome), *_) = outcomes
         if not half and isinstance(outcome, OutcomeUnknown):

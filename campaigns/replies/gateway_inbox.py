@@ -60,6 +60,7 @@ log = logging.getLogger(__name__)
 # What has come of a reply by then is read: it may be an opt-out.
 PARTS_WAIT_FOR = timedelta(minutes=5)
 MISSING = "[…]"
+JOINED_AT_ONCE = 200  # replies whose parts never come are no reason to end the sweep
 # A centre that saw no answer delivers again as soon as a connection is there: other workers have theirs, a killed one comes
 # back within seconds. Who says the same later says it again.
 REPEATED_WITHIN = timedelta(seconds=60)
@@ -126,7 +127,7 @@ def _store_reply(runtime: Runtime, reply: InboundMessage | InboundPart, *, now: 
         if not isinstance(reply, InboundPart):
             _receive(session, runtime, reply, now=now)
         elif _add_part(session, reply, now=now):
-            join_parts(session, runtime, now=now, sender=reply.sender[:32])
+            join_parts(session, runtime, now=now, of=reply)
 
 
 def _receive(
@@ -208,17 +209,18 @@ def has_parts(session: Session) -> bool:
     return session.scalar(select(ReplyPart.id).limit(1)) is not None
 
 
-def join_parts(session: Session, runtime: Runtime, *, now: datetime, sender: str | None = None) -> int:
-    """Receive the replies whose parts are complete, or have waited for PARTS_WAIT_FOR. Returns how many.
+def join_parts(session: Session, runtime: Runtime, *, now: datetime, of: InboundPart | None = None) -> int:
+    """Receive the replies whose parts are complete, or have waited for PARTS_WAIT_FOR, JOINED_AT_ONCE at most. Returns how many.
 
-    `sender`: only this one's. A telephone gives a reference again: of several replies with it a part belongs to the newest
-    that lacks it.
+    `of`: only those that this part may belong to. A telephone gives a reference again: of several replies with it a part belongs
+    to the newest that lacks it.
     """
     waiting = select(ReplyPart).where(ReplyPart.joined_at.is_(None)).order_by(ReplyPart.id)
-    if sender is None:
+    if of is None:
         session.execute(delete(ReplyPart).where(ReplyPart.joined_at < now - PARTS_WAIT_FOR))
     else:
-        waiting = waiting.where(ReplyPart.sender == sender)
+        alike = {"sender": of.sender[:32], "recipient": of.recipient[:32], "reference": of.reference}
+        waiting = waiting.filter_by(**alike)
     groups: list[dict[int, ReplyPart]] = []
     open_groups: dict[tuple[str, str, int, int], list[dict[int, ReplyPart]]] = {}
     for part in session.scalars(waiting.with_for_update()):
@@ -250,6 +252,8 @@ def join_parts(session: Session, runtime: Runtime, *, now: datetime, sender: str
         for part in group.values():
             part.joined_at = now
         count += 1
+        if count == JOINED_AT_ONCE:
+            break
     return count
 
 

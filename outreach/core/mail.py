@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
 log = logging.getLogger(__name__)
 # Shorter than a job's time limit; a server that is silent for so long will not answer later.
 TIMEOUT_S = 20.0
+MOST_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,37 @@ def is_about_one_mail(error: Exception) -> bool:
     )
 
 
+class _Lines:
+    """Lines of answers, MOST_LINES of each: smtplib reads on until a server says that one is the last."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.close, self.left = file, file.close, MOST_LINES
+
+    def readline(self, most: int) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("an answer without end")
+        return self._file.readline(most)
+
+
+class _Server(smtplib.SMTP):
+    file: Any
+
+    def getreply(self) -> tuple[int, bytes]:
+        self.file = self.file or _Lines(self.sock.makefile("rb"))  # type: ignore[union-attr]  # connected by now
+        self.file.left = MOST_LINES
+        return super().getreply()
+
+
+class _SecureServer(smtplib.SMTP_SSL, _Server):
+    pass
+
+
 def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
     context = ssl.create_default_context()
     if scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT_S, context=context)
-    server = smtplib.SMTP(host, port or 25, timeout=TIMEOUT_S)
+        return _SecureServer(host, port or 465, timeout=TIMEOUT_S, context=context)
+    server = _Server(host, port or 25, timeout=TIMEOUT_S)
     try:
         server.ehlo()
         if server.has_extn("starttls"):

@@ -14,6 +14,7 @@ from typing import Any
 from outreach.rules import gateway
 from outreach.rules.phone_numbers import Operator
 from outreach.rules.segments import Encoding, measure
+from outreach.rules.texts import clean_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _find(answer: Any, path: str) -> str | None:
         if not isinstance(answer, Mapping):
             return None
         answer = next((value for key, value in answer.items() if str(key).lower() == name.lower()), None)
-    return None if answer is None or isinstance(answer, Mapping | list) else str(answer).strip()
+    return None if answer is None or isinstance(answer, Mapping | list) else clean_text(str(answer)).strip()
 
 
 def _fits(value: str | None, wanted: str | list[str]) -> bool:

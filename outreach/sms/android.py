@@ -18,7 +18,8 @@ from android_sms_gateway.enums import ProcessState
 from outreach.core.settings import Settings
 from outreach.rules import gateway
 from outreach.rules.sms_inbound import as_number, keyed_id, parse_timestamp
-from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpClient, HttpGateway
+from outreach.rules.texts import clean_text
+from outreach.sms.http_gateway import HttpClient, HttpGateway, read_retry_after
 
 # Its log lines contain URLs and responses.
 logging.getLogger("android_sms_gateway").setLevel(logging.WARNING)
@@ -45,7 +46,7 @@ class _ErrorResponse(Exception):
     def __init__(self, status: int, retry_after: str | None) -> None:
         super().__init__(str(status))
         self.status = status
-        self.retry_after_s = float(retry_after) if retry_after and retry_after.isdecimal() else None
+        self.retry_after_s = read_retry_after(retry_after)
 
 
 class _HttpClient:
@@ -80,8 +81,6 @@ class _HttpClient:
 
 class AndroidGateway(HttpGateway):
     """Gateway by the app's API. The sender is always the SIM's own number; a phone has no prices."""
-
-    _unknown = (*FAILED, *UNREADABLE)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -121,7 +120,7 @@ class AndroidGateway(HttpGateway):
         reason = next((recipient.error for recipient in state.recipients if recipient.error), None)
         return [
             gateway.ListedMessage(
-                gateway_id=state.id,
+                gateway_id=self._ids.name(attempt_id),
                 body="",
                 created_at=state.created_at,
                 status=status,
@@ -147,7 +146,7 @@ def _read_error(error: _ErrorResponse) -> gateway.Refused | gateway.Throttled | 
 
 def code_of(reason: str | None) -> str | None:
     """Return the app's error as a short code, as in RESULT_ERROR_NO_SERVICE."""
-    return reason.strip().split(" ")[0].rstrip(":,.")[:24] if reason and reason.strip() else None
+    return clean_text(reason.strip()).split(" ")[0].rstrip(":,.")[:24] if reason and reason.strip() else None
 
 
 class MessageIds:

@@ -4,6 +4,7 @@ The client is aiohttp with one connection pool, a real timeout, no retries. It r
 ignores its timeout and repeats POSTs on 5xx: a repeated POST would be a second message.
 """
 
+import math
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -52,6 +53,10 @@ class RequestNotSent(Exception):
 
     `str()` is "certificate" if the other side could not prove who it is, else "connection".
     """
+
+
+# Octets of an answer: of a day's list with a thousand messages, and of all others.
+MOST_LISTED, MOST_ANSWERED = 16 * 1024**2, 256 * 1024
 
 
 class TooLate(Exception):
@@ -124,7 +129,8 @@ class HttpClient:
                 },
                 allow_redirects=False,
             ) as response:
-                text = (await response.read()).decode("utf-8", "replace")
+                body = await _read(response, MOST_LISTED if method == "GET" else MOST_ANSWERED)
+                text = body.decode("utf-8", "replace")
                 if method == "GET":
                     self._note_date(response.headers.get("Date"))
                 return response.status, text, response.headers
@@ -135,7 +141,7 @@ class HttpClient:
     def _note_date(self, date: str | None) -> None:
         try:
             moment = parsedate_to_datetime(date or "")
-        except ValueError:
+        except (ValueError, OverflowError):
             return  # none, or unreadable
         if moment.tzinfo:
             self.clock_offset = datetime.now(UTC) - moment
@@ -144,15 +150,36 @@ class HttpClient:
         await self._session.close()
 
 
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """Return a body of so many octets at most. Raises ClientPayloadError for a longer one, which would fill the memory."""
+    body = bytearray()
+    while piece := await response.content.readany():
+        body += piece
+        if len(body) > most:
+            raise aiohttp.ClientPayloadError
+    return bytes(body)
+
+
 FAILED = (TimeoutError, aiohttp.ClientError, OSError)
-# Raised by a library for a body that is cut or is not the gateway's JSON.
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+# Raised by a library for a body that is cut, is not the gateway's JSON, or nests too deep; for moments and prices beyond all.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError)
+# A longer Retry-After is a mistake, and trying again after an hour does no harm.
+_MAX_WAIT_S = 3600.0
+
+
+def read_retry_after(value: str | None) -> float | None:
+    """Return the seconds that a gateway asks to wait, an hour at most; None for a date, or nothing."""
+    try:
+        seconds = float(value) if value else math.nan
+    except ValueError:
+        return None
+    return min(max(0.0, seconds), _MAX_WAIT_S) if math.isfinite(seconds) else None
 
 
 class HttpGateway(gateway.Gateway):
     """Gateway over one pool of connections. Create it inside the event loop that will use it."""
 
-    _unknown: ClassVar[tuple[type[Exception], ...]] = FAILED  # after which the message may have arrived
+    _unknown: ClassVar[tuple[type[Exception], ...]] = (*FAILED, *UNREADABLE)  # the message may have arrived
 
     def __init__(self, settings: Settings) -> None:
         self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)

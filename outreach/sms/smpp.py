@@ -98,6 +98,15 @@ class Session(asyncio.Protocol):
             if not answer.done():
                 answer.set_exception(ConnectionCut())
 
+    def pause_writing(self) -> None:
+        """Read nothing more of a centre that takes none of our answers: else they would fill the memory."""
+        if self._transport:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport:
+            self._transport.resume_reading()
+
     def close(self) -> None:
         if self._transport:
             self._transport.abort()
@@ -177,6 +186,7 @@ THROTTLED_WAIT_S = 0.5  # for a part, when other parts of its message were accep
 STORE_FOR_S = 30.0  # a centre repeats what was not answered in such a time
 TEMPORARY = 0x64
 LATE_ANSWERS = 10_000
+MOST_ARRIVED = 1000  # of one that waits for our answers no more are under way, in many connections
 
 
 class NotBound(Exception):
@@ -248,6 +258,7 @@ class SmppGateway(gateway.Gateway):
                 session.close()
                 del self._sessions[mode]
             log.warning("smpp.connection_ended mode=%s", mode)
+            await asyncio.sleep(FIRST_WAIT_S)  # it may end each time that it is bound
 
     async def _bind(self, mode: str) -> Session:
         loop = asyncio.get_running_loop()
@@ -401,6 +412,8 @@ class SmppGateway(gateway.Gateway):
         )
         if item is None:
             return session.answer(command, sequence)
+        if len(self._arrived) >= MOST_ARRIVED:
+            return session.answer(command, sequence, TEMPORARY)
         self._store(session, command, sequence, item)
 
     def _store(self, session: Session | None, command: int, sequence: int, item: gateway.InboxItem) -> None:

@@ -8,11 +8,10 @@ OutcomeUnknown. If there was no connection, it was not.
 import base64
 import json
 import logging
-import math
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from twilio.base.exceptions import TwilioException
@@ -25,8 +24,9 @@ from twilio.rest.api.v2010.account.message import MessageInstance
 from outreach.core.settings import Settings
 from outreach.rules import gateway
 from outreach.rules.segments import MOST_SEGMENTS
+from outreach.rules.texts import clean_text
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
-from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpClient, HttpGateway
+from outreach.sms.http_gateway import UNREADABLE, HttpClient, HttpGateway, read_retry_after
 
 # Its INFO lines contain URLs with phone numbers.
 logging.getLogger("twilio").setLevel(logging.WARNING)
@@ -34,8 +34,7 @@ log = logging.getLogger(__name__)
 # A message not sent yet has no sent date, so the list is filtered by number alone; newest first.
 LIST_LIMIT = 200
 BILLED_AT_ONCE = 1000
-# A longer Retry-After is a mistake, and trying again after an hour does no harm.
-_MAX_WAIT_S = 3600.0
+_DEAREST = 1_000_000  # no message costs so much, in whatever unit
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
@@ -64,7 +63,7 @@ class _HttpClient(AsyncHttpClient):
         if status // 100 != 2:
             # Decided here: the library drops the headers, and reads a problem's status from its body.
             raise _ErrorResponse(
-                read_answer(status, _code_in(text), _seconds(reply_headers.get("Retry-After")))
+                read_answer(status, _code_in(text), read_retry_after(reply_headers.get("Retry-After")))
             )
         return Response(status, text, reply_headers)
 
@@ -86,18 +85,10 @@ def _code_in(text: str) -> str | None:
     return code if re.fullmatch(r"[0-9]{5}", code) else None
 
 
-def _seconds(value: str | None) -> float | None:
-    try:
-        seconds = float(value) if value else math.nan
-    except ValueError:
-        return None  # an HTTP date: treated as if there were none
-    return min(max(0.0, seconds), _MAX_WAIT_S) if math.isfinite(seconds) else None
-
-
 class TwilioGateway(HttpGateway):
     """Gateway by Twilio's REST API."""
 
-    _unknown = (*FAILED, TwilioException, *UNREADABLE)
+    _unknown = (*HttpGateway._unknown, TwilioException)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -200,7 +191,7 @@ def _is_outbound(item: MessageInstance) -> bool:
 
 
 def _code(item: MessageInstance) -> str | None:
-    return str(item.error_code)[:24] if item.error_code else None
+    return clean_text(str(item.error_code))[:24] if item.error_code else None
 
 
 def _cause(item: MessageInstance) -> gateway.Cause | None:
@@ -216,10 +207,10 @@ def _segments(number: Any) -> int | None:
 def _price(text: str | None) -> Decimal | None:
     """Parse a price, which is negative in Twilio's list, as a positive amount."""
     try:
-        price = Decimal(text) if text else None
-    except InvalidOperation:
+        price = -Decimal(text) if text else None
+        return price if price is not None and abs(price) <= _DEAREST else None
+    except ArithmeticError:  # no number
         return None
-    return -price if price is not None and price.is_finite() else None
 
 
 def _status(value: Any) -> gateway.DeliveryStatus | None:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from campaigns.models.messages import Incident, WaitingReceipt
 from campaigns.models.replies import Case, Reply, ReplyChannel, ReplyPart
 from campaigns.replies import gateway_inbox
-from campaigns.replies.gateway_inbox import PARTS_WAIT_FOR, join_parts, store_delivered
+from campaigns.replies.gateway_inbox import JOINED_AT_ONCE, PARTS_WAIT_FOR, join_parts, store_delivered
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.replies.labels import Label
 from outreach.rules.gateway import Answered, InboundMessage, InboundPart
@@ -197,6 +197,17 @@ def test_what_is_acknowledged_is_kept_once_and_in_order_whatever_is_cut(over_smp
     result = play_inbound(over_smpp, people=20, messages=200, cuts=4, seed=1)
     assert result.acknowledged == result.kept
     assert result.lost == result.out_of_order == 0
+
+
+def test_of_many_replies_whose_parts_never_come_some_are_received_at_once(world):
+    with world.runtime.db.write() as session:
+        session.add_all(
+            ReplyPart(gateway_id=f"smpp:{i}", sender=number(i), recipient="8099", reference=i, total=2, number=1,
+                      body="a", received_at=START)
+            for i in range(JOINED_AT_ONCE + 1)
+        )  # fmt: skip
+    late = START + PARTS_WAIT_FOR
+    assert [world.do(join_parts, world.runtime, now=late) for _ in range(3)] == [JOINED_AT_ONCE, 1, 0]
 
 
 def test_parts_are_forgotten_some_minutes_after_they_were_joined(world):
