@@ -19,6 +19,7 @@ from outreach.sms.aggregator import AggregatorGateway
 from outreach.sms.android import AndroidGateway
 from outreach.sms.smpp import ENQUIRE, MOST_ARRIVED, TEMPORARY, SmppGateway
 from outreach.sms.twilio import TwilioGateway
+from tests.support.servers import both_databases
 from tests.support.smpp_pdus import inbound_pdu
 from tests.support.tables import cases
 from tests.support.world import number
@@ -209,6 +210,7 @@ def test_a_mail_server_whose_answer_has_no_end_is_left():
         send_mail(f"smtp://127.0.0.1:{port}", to=["canbo@loa.example"], subject="Báo cáo", body="…")
 
 
+@both_databases
 def test_an_answer_that_cannot_be_stored_keeps_no_others_from_being_stored(world):
     campaign = world.launch(people=3)
     claims = [task.claim for task in claim_next_batch(world.runtime, "one", 3)[2]]
