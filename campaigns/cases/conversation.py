@@ -38,7 +38,7 @@ from campaigns.rules.own_answers import (
     own_answer,
     read_own_answers,
 )
-from campaigns.rules.replies.labels import OFFICER_LABELS
+from campaigns.rules.replies.labels import OFFICER_LABELS, Label
 from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import (
     NOT_ARRIVED,
@@ -51,7 +51,7 @@ from campaigns.rules.states import (
 )
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, home_of, organisations_of, require_role, visible_to
-from outreach.contacts.contact import PhoneRow, ShownContact, find_contact
+from outreach.contacts.contact import PhoneRow, ShownContact, find_contact, find_recorded_contact
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.phones import read_removed
 from outreach.contacts.wishes import is_left_alone
@@ -243,7 +243,7 @@ def record_answer(
     """Record an answer given at the door, by phone or at a meeting.
 
     Returns False if it repeats the current one. Raises BadInput if the campaign does not write to the
-    contact, NotFound, NotAllowed.
+    contact, NotFound, NotAllowed, also where the user's lists only name whose number is called wrong.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_contact(session, contact_id, user=user)
@@ -262,6 +262,8 @@ def record_answer(
     said = read_said(session, recipient, word)
     if said.label not in OFFICER_LABELS:
         raise BadInput("answer_not_chosen")
+    if said.label is Label.WRONG_NUMBER:
+        find_recorded_contact(session, contact_id, user=user)
     if recipient.phone_id is None or recipient.exclusion is not None:
         raise BadInput("contact_not_written_to")
     answer = record_officer_answer(session, recipient, word, place=place, note=note, user=user, now=now)

@@ -278,8 +278,14 @@ def test_who_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in
     lan = world.one(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id(world, 3)))
     with pytest.raises(NotAllowed):
         world.do(suppress_number, lan, phone_id(world, 3), reason=reason, note="sai số", by=NOSY)
-    world.sent(lists=["Nông dân"])
+    theirs = world.sent(lists=["Tên lạ"])
+    world.change(Campaign, theirs, organisation_id=world.user(NOSY).organisation_id)
+    told = {"place": AnswerPlace.PHONE, "note": "", "by": NOSY}
+    with pytest.raises(NotAllowed):
+        world.do(record_answer, lan, theirs, "wrong_number", **told)
+    assert world.do(record_answer, lan, theirs, "not_yet", **told)
     reached = select(Phone.e164).join(Recipient, Recipient.phone_id == Phone.id)
+    reached = reached.where(Recipient.campaign_id == world.sent(lists=["Nông dân"]))
     assert world.one(reached.where(Recipient.contact_id == lan)) == number(3)
     world.do(suppress_number, lan, phone_id(world, 3), reason=Closing.OPT_OUT, note="xin thôi", by=NOSY)
 
