@@ -93,7 +93,7 @@ from outreach.core.db import DATABASE_AWAY, delete_rows, full_scan, set_columns
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Suppression
-from outreach.rules.errors import LoaError, NotFound, WrongState, or_raise
+from outreach.rules.errors import LoaError, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.gateway import Channel
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.quiet_days import QuietDays
@@ -616,9 +616,11 @@ def add_recipient(
     """Add one person who has joined the lists, and queue the first step for them, within the approval alone.
 
     Returns their row in the audience, also if they have it already or are left out. Raises NotFound, and WrongState where the
-    campaign takes nobody now, or its approval or budget do not cover one more.
+    campaign takes nobody now, or its approval or budget do not cover one more; NotAllowed where it would tell what they said of their health.
     """
     campaign = find_campaign(session, campaign_id, user=user)
+    if campaign.is_health and campaign.conditions.get("answered"):
+        raise NotAllowed("recipient_by_health")
     session.refresh(campaign, with_for_update={"key_share": True})
     own = select(Recipient).where(Recipient.campaign_id == campaign_id, Recipient.contact_id == contact_id)
     if known := session.scalar(own):

@@ -798,6 +798,10 @@ def test_one_more_person_gets_an_approved_campaign_once_and_none_past_its_approv
     draft = system.call("POST", "/campaigns", DRAFT).get_json()["id"]
     waits = system.call("POST", f"/campaigns/{draft}/recipients", {"person": "m2"})
     assert fault(waits)[:2] == (409, "second_wave_state")
+    # By whether one is left out, another system would learn what somebody said of their health.
+    health = world.sent(kind="tiem-chung", text="Mời đi tiêm. Trả lời 1. {link}", answered="not_installed")
+    hidden = system.call("POST", f"/campaigns/{health}/recipients", {"person": "m0"})
+    assert fault(hidden)[:2] == (403, "recipient_by_health")
 
 
 def test_a_sandbox_keeps_nobody_waiting_for_the_audit_log(world):
