@@ -41,6 +41,7 @@ from admin.api.schemas import (
 from admin.views.audience_cache import tell_audience
 from admin.wording.errors import show_stored_error
 from campaigns.analytics.campaign_status import JOINED_LATER, read_status
+from campaigns.analytics.installs import small_in_drive
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.goals.goals import latest_official, read_goals
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, perform_action
@@ -78,6 +79,14 @@ def counts_of(kind: type[StrEnum], *others: str) -> dict[str, Any]:
     return loose(dict.fromkeys((*(each.value for each in kind), *others), COUNT))
 
 
+_TOLD_OF_MANY: dict[str, Schema] = {
+    "answers": counts_of(Label),
+    "own_answers": listed(
+        strict(number=number(1, 9), text=string(), means=one_of(MEANINGS), people=COUNT),
+        "the campaign's own answers to its own question; where one promises, who is recorded as done stays counted at what they said",
+    ),
+    "self_reported": ref("SelfReported"),
+}
 SCHEMAS: dict[str, Schema] = {
     "Campaign": strict(
         id=ID,
@@ -111,7 +120,8 @@ SCHEMAS: dict[str, Schema] = {
                     **dict.fromkeys(("arrived", "texts", "both", "waiting"), COUNT), causes=counts_of(Cause)
                 ),
                 "where a step has a notice: how many arrived, and where the text went, instead or too",
-            )
+            ),
+            **_TOLD_OF_MANY,
         },
         id=ID,
         name=string(),
@@ -127,12 +137,6 @@ SCHEMAS: dict[str, Schema] = {
             )
         ),
         page=strict(opened=COUNT, clicked=COUNT),
-        answers=counts_of(Label),
-        own_answers=listed(
-            strict(number=number(1, 9), text=string(), means=one_of(MEANINGS), people=COUNT),
-            "the campaign's own answers to its own question; where one promises, who is recorded as done stays counted at what they said",
-        ),
-        self_reported=ref("SelfReported"),
     ),
 }
 _STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each in CampaignState]})
@@ -155,9 +159,11 @@ def add_campaign_routes(api: routing.Api) -> None:
     def show_campaign(campaign_id: int) -> Response:
         """Where a campaign stands, as `campaigns status --json` tells it."""
         with api.runtime.db.read() as session:
-            status = read_status(
-                session, find_campaign(session, campaign_id, user=routing.bearer().as_user())
-            )
+            campaign = find_campaign(session, campaign_id, user=routing.bearer().as_user())
+            status = read_status(session, campaign)
+            small = small_in_drive(session, campaign, user=routing.bearer().as_reader())
+        if small and small.is_all:
+            status = {name: value for name, value in status.items() if name not in _TOLD_OF_MANY}
         return jsonify({**status, "pause_reason": show_stored_error(status["pause_reason"])})
 
 
@@ -575,8 +581,8 @@ def add_figure_routes(api: routing.Api) -> None:
             user = routing.bearer().as_reader()
             drive = drive_of_campaign(session, campaign_id, user=user)
             progress = read_progress(session, drive, user=user, runtime=api.runtime, now=now)
-            assert progress is not None  # the campaign itself was launched
-        figures = _describe_progress(progress, campaign_id, now)
+        # The campaign itself was launched.
+        figures = _describe_progress(or_raise(progress, NotAllowed("few_people_hidden")), campaign_id, now)
         return (
             routing.answer_table(("level", "within", *_LINE), _figure_rows(figures))
             if routing.wants_table()

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Response, jsonify, request, url_for
-from sqlalchemy import ColumnElement, case, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from admin.api.problems import KEY, Malformed, check_part, pointing, read_body, read_json, read_key
@@ -69,6 +69,7 @@ from campaigns.webhooks import deliver_events
 from campaigns.webhooks.collect_events import (
     describe_answer,
     describe_opt_out,
+    is_told,
     people_of_wishes,
     read_people_of,
 )
@@ -603,7 +604,9 @@ def add_reply_routes(api: Api) -> None:
                 .join(Campaign, Campaign.id == Answer.campaign_id)
                 .join(ContactList, ContactList.id == Recipient.list_id)
                 .where(
-                    visible_to(session, bearer().as_user(), ContactList.organisation_id), Answer.id <= newest
+                    visible_to(session, bearer().as_user(), ContactList.organisation_id),
+                    is_told(),
+                    Answer.id <= newest,
                 )
             )
             page, following = page_of(session, query, Answer.id)
@@ -719,7 +722,7 @@ def _page(
     user, own = bearer().as_user(), id_prefix(bearer())
     handed_in = Reply.gateway_id.startswith(own, autoescape=True)
     is_own = visible_to(session, user, ContactList.organisation_id)
-    is_seen = or_(is_own, handed_in)
+    is_seen = or_(and_(is_own, is_told()), handed_in)
     query = (
         # Of an opt-out handed in by this system, whose number another organisation wrote to, nothing of theirs is told.
         select(Reply, or_(Campaign.is_health, ~is_own), Recipient.contact_id, Answer.id, is_own)

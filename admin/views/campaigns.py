@@ -35,6 +35,7 @@ from admin.wording.filters import number
 from admin.wording.progress import show_promised
 from campaigns.analytics.calendar import read_calendar, read_collisions
 from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.analytics.installs import hides_few
 from campaigns.analytics.open_tasks import was_returned
 from campaigns.analytics.progress_counts import count_answers, read_promised_of
 from campaigns.answer_totals import sum_totals
@@ -287,9 +288,11 @@ def read_campaigns(
         .offset((page - 1) * size)
     ).all()
     campaigns = [row[0] for row in rows]
-    promised = _promised(session, campaigns, user)
+    told = [each for each in campaigns if not hides_few([each], user)]
+    promised = _promised(session, told, user)
     counts = _counts(session, campaigns)
-    shares = _shares(session, {id_: each for id_, each in counts.items() if id_ not in promised})
+    by_share = counts.keys() & {each.id for each in told} - promised.keys()
+    shares = _shares(session, {each: counts[each] for each in by_share})
     return [
         {
             "id": campaign.id,

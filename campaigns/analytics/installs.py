@@ -232,7 +232,10 @@ def find_small(
     """
     if not hides_few(campaigns, user):
         return None
-    return _fold(session, _count_groups(session, campaigns, user=user, as_of=as_of), Small(), each=False)
+    counts = _count_groups(session, campaigns, user=user, as_of=as_of)
+    is_all = is_few(Counter({_ALL: sum(count.n for count in counts if count.groups)}))
+    small = _fold(session, counts, Small(), each=False)
+    return replace(small, is_all=is_all, is_each=_has_few_in_one(counts))
 
 
 def small_in_drive(session: Session, campaign: Campaign, *, user: User) -> Small | None:
@@ -248,11 +251,16 @@ def small_in_drive(session: Session, campaign: Campaign, *, user: User) -> Small
     counts = _count_groups(session, campaigns, user=user, as_of=None)
     in_drive = _fold(session, counts, Small(), each=False)
     small = in_drive if len(campaigns) == 1 else _fold(session, counts, in_drive, each=True)
+    return replace(small, is_all=_has_few_in_one(counts))
+
+
+def _has_few_in_one(counts: Sequence[GroupCount]) -> bool:
+    """Return whether a campaign of the drive has few people, or all but few of them."""
     people = Counter[Hashable]()
     for count in counts:
         people.update(dict.fromkeys((_ALL, *count.groups[1:]) if count.groups else (), count.n))
     rest = Counter({each: people[_ALL] - n for each, n in people.items()})
-    return replace(small, is_all=is_few(people) or is_few(rest))
+    return is_few(people) or is_few(rest)
 
 
 def _sizes(counts: Sequence[GroupCount], place: str, *, each: bool) -> dict[Any, Counter[Hashable]]:

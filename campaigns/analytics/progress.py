@@ -450,19 +450,19 @@ class ProgressPage(DriveFigures):
 def read_drive_figures(
     session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime
 ) -> DriveFigures | None:
-    """Return a drive's figures for a reader. Returns None while no campaign that they may see was launched."""
+    """Return a drive's figures for a reader; None while no campaign that they may see was launched, and of few people about health."""
     campaigns = session.scalars(
         select(Campaign)
         .where(Campaign.drive_id == drive.id, Campaign.launched_at.is_not(None), takes_part(session, user))
         .order_by(Campaign.launched_at, Campaign.id)
     ).all()
-    if not campaigns:
+    small = find_small(session, campaigns, user=user)
+    if not campaigns or (small and small.is_all):
         return None
     is_whole = not hides_lists(session, [campaign.id for campaign in campaigns], user=user)
     seen = visible_to(session, user, ContactList.organisation_id)
     scope = CountScope(campaigns, seen, scope_key(organisations_of(session, user)))
     counts_by_place = count_places(session, scope, redis=redis, now=now)
-    small = find_small(session, campaigns, user=user)
     if small:
         counts_by_place = add_up_by(
             counts_by_place,

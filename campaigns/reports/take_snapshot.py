@@ -85,9 +85,9 @@ def take_snapshot(
         .where(Campaign.drive_id == drive, Campaign.launched_at <= as_of, Campaign.id.in_(opened))
         .order_by(Campaign.launched_at, Campaign.id)
     ).all()
-    ids = [campaign.id for campaign in campaigns]
-    self_reports = count_reported(session, ids, as_of=as_of)
     small = find_small(session, campaigns, as_of=as_of) or Small()  # a report may come into any hands
+    told = [] if small.is_all else campaigns
+    self_reports = count_reported(session, [each.id for each in told], as_of=as_of)
     official = latest_official(session, drive, today=day, known_until=known_until)
     goals, owners = read_owners(session, drive, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
@@ -100,9 +100,9 @@ def take_snapshot(
     goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=whole.code))
     staff = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
     since = date.fromisoformat(form.since) if form.since else day - _OUTREACH_FOR
-    days = _read_days(session, ids, as_of=as_of)
+    days = _read_days(session, [each.id for each in told], as_of=as_of)
     agencies = read_agencies(session, drive, day=day, known_until=known_until)
-    own = count_own_answers(session, campaigns, as_of=as_of)
+    own = count_own_answers(session, told, as_of=as_of)
     words = words_of(session, session.get_one(Drive, drive).kind)
     has_sources = bool(official or agencies) or words.agencies
     return Snapshot(
@@ -116,7 +116,7 @@ def take_snapshot(
         level="" if has_districts else name_level(below),
         bodies=_organisations(session, self_reports, small),
         agencies=agencies,
-        campaigns=tuple(_sent(session, each, as_of) for each in campaigns),
+        campaigns=tuple(_sent(session, each, as_of, is_told=not small.is_each) for each in campaigns),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
         headline=replace(
             read_headline(session, campaigns, goal, whole.owners, as_of=as_of), wants_goal=words.goal
@@ -329,8 +329,8 @@ def read_agencies(
     return tuple(agencies)
 
 
-def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigures:
-    """Return what a campaign had sent by then, each number once."""
+def _sent(session: Session, campaign: Campaign, as_of: datetime, *, is_told: bool) -> CampaignFigures:
+    """Return what a campaign had sent by then, each number once, with what people said if that `is_told`."""
     phones = (
         select(func.count(Attempt.phone_id.distinct()))
         .join(Message, Message.id == Attempt.message_id)
@@ -353,7 +353,7 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
         recipients=own.recipients,
         sent=accepted or 0,
         delivered=delivered or None,
-        reported=own,
+        reported=own if is_told else None,
         id=campaign.id,
     )
 

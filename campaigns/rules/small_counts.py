@@ -26,12 +26,14 @@ def is_few(people: Counter[Any]) -> bool:
 class Small:
     """What is counted under another for a reader: places, as `fold_small` says, and organisations under none.
 
-    `is_all`: of a campaign by itself nothing is told, as one of its drive has few people, or all but few of them.
+    `is_all`: nothing is told, as there are few people. `is_each`: nothing of a campaign by itself, as one of its drive has few people, or
+    all but few of them.
     """
 
     areas: Mapping[str, str | None] = field(default_factory=dict)
     organisations: Mapping[int, int | None] = field(default_factory=dict)
     is_all: bool = False
+    is_each: bool = False
 
     def area_of(self, area: str | None) -> str | None:
         """Return the area under which who lives in one is counted; None for no place."""

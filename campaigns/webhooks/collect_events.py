@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, exists, func, or_, select, text, union
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, CompoundSelect, exists, func, or_, select, text, union
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import AttemptTotal, Message
 from campaigns.models.replies import Answer, InstallReport
 from campaigns.models.webhooks import Delivery, EventPosition, Subscription
+from campaigns.rules.small_counts import FEWEST
 from campaigns.rules.states import AttemptState, CampaignState, MessageState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
@@ -248,12 +249,20 @@ _FINAL = (MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED,
 _ENDED = (AttemptState.PASSED, *(AttemptState(each.value) for each in _FINAL))
 
 
+def is_told() -> ColumnElement[bool]:
+    """Return the condition for the campaigns, or none, of whose answers other systems are told: not about health where one of the drive has few people."""
+    few = aliased(Campaign)
+    drives = select(few.drive_id).where(few.is_health, few.recipients.between(1, FEWEST - 1))
+    return or_(Campaign.id.is_(None), ~Campaign.is_health, Campaign.drive_id.not_in(drives))
+
+
 # Reported installs, each with whose list it is of, whether it is about health, and the person.
 _REPORTS = (
     select(InstallReport, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
     .join(Campaign, Campaign.id == InstallReport.campaign_id)
     .join(Recipient, Recipient.id == InstallReport.recipient_id)
     .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+    .where(is_told())
 )
 
 
@@ -263,6 +272,7 @@ _ANSWERS = (
     .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
     .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
     .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+    .where(is_told())
 )
 
 

@@ -204,7 +204,8 @@ def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
     head, headline = snapshot.head, snapshot.headline
     owners = headline.owners if headline else None
     if not snapshot.whole.reported.recipients:
-        return "Chưa triển khai nhắn tin vận động"
+        is_few = "Có quá ít người, nên không nêu số người tự khai báo"
+        return is_few if snapshot.campaigns else "Chưa triển khai nhắn tin vận động"
     text = f"{said(head.installed)} người {snapshot.did(template.done)}"
     if owners:
         text += (
@@ -341,8 +342,7 @@ def _outreach(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
             campaign.recipients,
             campaign.sent,
             campaign.delivered,
-            campaign.reported.answered,
-            campaign.reported.reported,
+            *((told.answered, told.reported) if (told := campaign.reported) else (None, None)),
         )
         for campaign in snapshot.campaigns
     )

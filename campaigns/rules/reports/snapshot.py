@@ -129,14 +129,14 @@ def staff_total(agencies: Sequence[AgencyFigures]) -> tuple[int | None, int | No
 
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
-    """Figures of one campaign: `delivered` None before a delivery report, `id` None in old snapshots."""
+    """Figures of one campaign: `delivered` None before a delivery report, `reported` where few people's are not told, `id` in old snapshots."""
 
     name: str
     launched_on: str
     recipients: int
     sent: int
     delivered: int | None
-    reported: SelfReported
+    reported: SelfReported | None
     id: int | None = None
 
 
@@ -535,8 +535,8 @@ def _sent(campaign: CampaignFigures | None, *, done: str) -> dict[str, int | Non
         "người nhận": campaign.recipients if campaign else None,
         "đã gửi": campaign.sent if campaign else None,
         "đến máy": campaign.delivered if campaign else None,
-        "trả lời": campaign.reported.answered if campaign else None,
-        f"tự khai báo đã {done}": campaign.reported.reported if campaign else None,
+        "trả lời": campaign.reported.answered if campaign and campaign.reported else None,
+        f"tự khai báo đã {done}": campaign.reported.reported if campaign and campaign.reported else None,
     }
 
 

@@ -7,9 +7,14 @@ from sqlalchemy import delete, select
 from campaigns.analytics.progress import read_progress
 from campaigns.analytics.reach import read_parts_for
 from campaigns.models.campaigns import Campaign, Drive
+from campaigns.models.webhooks import Delivery
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.compose import compose
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.webhooks import EventKind
+from campaigns.webhooks.collect_events import collect_events
+from campaigns.webhooks.deliver_events import OFFERED, subscribe
 from outreach.models.accounts import Role
 from outreach.models.contacts import Contact, Membership
 from tests.integration.admin.test_drives import UNTIL_MIDNIGHT
@@ -62,3 +67,38 @@ def test_a_campaign_of_few_people_beside_others_is_not_told_by_itself_nor_had_by
             page = client.get(f"/admin/campaigns/{each}/").text
             assert ("đã trả lời</" in page, "Ở đây có quá ít người" in page) == (is_told, not is_told)
             assert ("quá ít người" in client.get(f"/admin/campaigns/{each}/reach/").text) is not is_told
+
+
+def test_of_a_drive_of_few_people_nothing_about_health_is_told_to_readers_systems_and_reports(world, client):
+    world.officer(AUDITOR, Role.AUDITOR)
+    administrator = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    token, text = world.token(administrator)
+    api = {"headers": {"Authorization": f"Bearer {text}"}}
+    hook = {"name": "Cổng", "url": "https://nhan.example/loa", "kinds": [*OFFERED], "is_production": False}
+    world.do(subscribe, organisation_id=token.organisation_id, **hook, by=administrator)
+    world.add_people(3)
+    for kind, is_told in (("tiem-chung", False), ("bluezone", True)):
+        campaign = world.sent(kind=kind, text=f"Mời {kind}. Trả lời 1 hoặc 2. {{link}}")
+        world.reply(number(0), "1", gateway_id=kind)
+        world.answers(campaign, {1: Label.INSTALLED})
+        for reader, sees in ((AUDITOR, is_told), (AUTHOR, True)):
+            signed_in(client, reader)
+            for path in ("campaigns/", f"progress/?campaign={campaign}", *([] if is_told else [""])):
+                assert ("66,7%" in client.get(f"/admin/{path}").text) is sees, (path, reader)
+        status = client.get(f"/api/v1/campaigns/{campaign}", **api).json
+        assert [name in status for name in ("answers", "own_answers", "self_reported")] == [is_told] * 3
+        figures = client.get(f"/api/v1/campaigns/{campaign}/figures", **api)
+        assert figures.status_code == (200 if is_told else 403)
+        told = [
+            each
+            for what in ("answers", "replies")
+            for each in client.get(f"/api/v1/{what}", **api).json[what]
+        ]
+        collect_events(world.runtime.db, now=world.in_hours(1 + is_told))
+        told += world.all(select(Delivery.data).where(Delivery.kind == EventKind.ANSWER_RECORDED))
+        assert sum(each["campaign"] == campaign for each in told) == (5 if is_told else 0)
+        now = world.in_hours(1)
+        day, drive = now.astimezone(VIETNAM).date(), world.get_one(Campaign, campaign).drive_id
+        report = world.read(take_snapshot, UNTIL_MIDNIGHT, drive=drive, day=day, known_until=now)
+        assert (bool(report.whole.reported.answered), bool(report.campaigns[0].reported)) == (is_told,) * 2
+        assert ("quá ít người" in str(compose(report, UNTIL_MIDNIGHT))) is not is_told

@@ -142,7 +142,7 @@ def test_what_happens_is_told_with_ids_and_labels_alone(world, receiver):
 
 
 def test_what_is_about_health_names_no_recipient(world, receiver):
-    campaign = world.launch(people=1, kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.")
+    campaign = world.launch(people=5, kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.")
     listen(world, receiver)
     says(world, campaign, 0, _L.INSTALLED)
     tell(world)
