@@ -48,8 +48,9 @@
     ask.className = pressedAt === null ? "" : pressedAt > innerHeight / 2 ? "high" : "low";
     yes.disabled = true;
     ask.showModal();
+    ask.scrollTop = 0; // the question first, though the buttons below it have the focus
     clearTimeout(readTimer); // of a question that was closed within this time
-    readTimer = setTimeout(() => { yes.disabled = false; if (ask.open) yes.focus(); }, READ_FIRST);
+    readTimer = setTimeout(() => { yes.disabled = false; if (ask.open) yes.focus({ preventScroll: true }); }, READ_FIRST);
   });
   removeEventListener("submit", window.early, true);
   window.early?.press?.[0].requestSubmit(window.early.press[1]);

@@ -352,9 +352,8 @@ class OfficeForm(forms.Form):
     @classmethod
     def kept(cls, settings: Settings) -> dict[str, Any]:
         """Return what the fields begin with: by default the settings of their names, of several contacts one a line."""
-        values = {
-            name: getattr(settings, name) for name in OFFICE if name != "office_logo"
-        }  # a file is no value
+        # A file is no value.
+        values = {name: getattr(settings, name) for name in OFFICE if name != "office_logo"}
         return {
             name: "\n".join(value) if isinstance(value, tuple) else value or None
             for name, value in values.items()
@@ -525,10 +524,8 @@ class LogoForm(OfficeForm):
     )
 
     def text(self, name: str) -> str:
-        kind, content = (
-            IMAGES.get(Path(self.office_logo.file_name).suffix.lower()),
-            self.office_logo.data.read(),
-        )
+        kind = IMAGES.get(Path(self.office_logo.file_name).suffix.lower())
+        content = self.office_logo.data.read()
         if kind is None or not 0 < len(content) <= LARGEST_LOGO:
             raise BadInput("office_logo_wrong", kb=LARGEST_LOGO // 1024)
         return f"data:{kind};base64,{b64encode(content).decode()}"

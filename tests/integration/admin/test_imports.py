@@ -339,6 +339,14 @@ def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stay
     assert upload(world).counts.items() >= {"rows": 4, "ok": 0}.items()
 
 
+def test_who_came_with_an_unknown_place_is_said_after_the_import_with_where_to_settle_it(client, world):
+    checked(client, world, "Họ tên,SĐT,Xã\nA Thun,0905000123,Xã Không Đâu\n")
+    confirmed(client, world)
+    page = client.get("/admin/imports/1/").text
+    assert "1 người chưa xác định được xã, phường" in page
+    assert 'href="/admin/lists/places"' in page
+
+
 def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_so(client, world):
     rows = "1,Y Hlan,1950,Thôn 1\n2,A Thun,1940,Thôn 1\n"
     checked(client, world, f"STT,Họ và tên,Năm sinh,Thôn\n{rows}")

@@ -121,6 +121,8 @@ def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(world, c
     signed_in(client, AUTHOR)
     sheet = client.get(f"/admin/campaigns/{campaign}/").text
     assert re.search(r'data-ask="[^"]*Lần nhắc lại dự kiến lúc 18:00', sheet)
+    world.begin(unprepared := world.draft(window=ALL_DAY))
+    assert "Lần nhắc lại" not in client.get(f"/admin/campaigns/{unprepared}/").text
 
 
 def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(world, client, campaign_id):
