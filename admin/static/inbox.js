@@ -4,12 +4,17 @@
   "use strict";
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !/^[0-9a-z]$/i.test(event.key)) return;
-    if (event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
-    const button = document.querySelector(`.pane [aria-keyshortcuts='${event.key.toLowerCase()}']`);
+    if (event.altKey || event.metaKey || event.repeat || event.isComposing) return;
+    const isSent = event.ctrlKey && event.key === "Enter"; // what is typed in a form of the case
+    if (!isSent && (event.ctrlKey || !/^[0-9a-z]$/i.test(event.key))) return;
+    if (!isSent && event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
+    const place = isSent ? event.target.closest("form") : document.querySelector(".pane, main:not(:has(.pane))");
+    const button = place?.querySelector(`[aria-keyshortcuts='${isSent ? "Control+Enter" : event.key.toLowerCase()}']`);
     if (!button?.checkVisibility()) return;
     event.preventDefault();
-    button.click();
+    if (!button.matches("summary")) return button.click();
+    button.parentElement.open = true;
+    button.parentElement.querySelector("textarea, select").focus();
   });
 
   document.querySelector("[data-dial]")?.click();

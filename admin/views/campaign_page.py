@@ -32,7 +32,7 @@ from campaigns.planning.comments import LONGEST, count_open, read_comments
 from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected, readers_of
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
 from campaigns.planning.drafts import VersionChange, compare_versions, describe_campaign, is_campaign_author
-from campaigns.planning.kinds import all_kinds
+from campaigns.planning.kinds import all_kinds, load_kinds
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview, find_missing_fields
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.approvals import approvers_of, find_card, missing_approval, most_covered
@@ -222,6 +222,7 @@ def sheet_context(
         else [],
         "correction": read_correction(session, campaign, user),
         "own_texts": own_texts(sheet.description.get("content", {}), campaign.kind),
+        "is_shipped": campaign.kind in load_kinds(),
         "lifts": read_lifts(session, campaign, user) if sheet.was_launched else [],
         "page_languages": list(campaign.content.get("languages", {})),
         "campaign_id": campaign.id,

@@ -163,6 +163,21 @@ def test_a_key_gives_the_label_and_nought_takes_it_back(office, page_as):
     assert ask_axe(page) == []
 
 
+def test_an_answer_is_chosen_and_sent_by_keys_and_the_next_case_opens(office, page_as):
+    page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['alike']}/?kind=question&order=newest")
+    case, text = page.locator(f"#case-{office.made['alike']}"), page.get_by_label("Nội dung tin")
+    page.wait_for_load_state("load")
+    page.keyboard.press("q")
+    expect(text).to_have_value(re.compile("Bluezone"))
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status").filter(has_text="Đã ghi: Đã trả lời bằng tin nhắn.")).to_be_visible()
+    expect(case).to_have_count(0)
+    expect(page.locator("[aria-current=true]")).to_have_count(1)  # the next one
+    page.wait_for_load_state("load")
+    page.keyboard.press("0")
+    expect(case).to_have_attribute("aria-current", "true")
+
+
 def test_a_key_typed_into_a_field_presses_nothing(office, page_as):
     page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['doubt']}/?kind=unclear")
     page.get_by_text("Ghi kết quả").click()
