@@ -63,7 +63,7 @@ from campaigns.planning.audience import (
 )
 from campaigns.planning.correcting_campaigns import freeze_receivers
 from campaigns.planning.drafts import is_campaign_author, plan_of, record_decision
-from campaigns.planning.drives import campaign_scopes
+from campaigns.planning.drives import asks_of_health, campaign_scopes
 from campaigns.planning.preview import (
     SAMPLE_SIZE,
     AudiencePreview,
@@ -619,7 +619,7 @@ def add_recipient(
     campaign takes nobody now, or its approval or budget do not cover one more; NotAllowed where it would tell what they said of their health.
     """
     campaign = find_campaign(session, campaign_id, user=user)
-    if campaign.is_health and campaign.conditions.get("answered"):
+    if asks_of_health(session, campaign):
         raise NotAllowed("recipient_by_health")
     session.refresh(campaign, with_for_update={"key_share": True})
     own = select(Recipient).where(Recipient.campaign_id == campaign_id, Recipient.contact_id == contact_id)

@@ -48,7 +48,7 @@ from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, p
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.planning.drafts import describe_campaign
-from campaigns.planning.drives import current_drive_id, list_drives
+from campaigns.planning.drives import asks_of_health, current_drive_id, list_drives
 from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.rules.audience import Answered, Smartphone
 from campaigns.rules.draft import DEFAULT_KIND, SENDER, Draft, read_draft
@@ -208,9 +208,17 @@ _GOAL = {
 DRAFT_SCHEMAS: dict[str, Schema] = {
     "Submitted": strict(
         **SCHEMAS["Campaign"]["properties"],
-        recipients=told(COUNT, "who would get the first message now"),
-        excluded=told(counts_of(Exclusion), "who of the lists would not, by reason"),
-        repeated=told(COUNT, "of the recipients, who just got the same content and will be skipped"),
+        recipients=maybe(
+            "integer",
+            "who would get the first message now; this and the next two are null where a draft chooses by answers about health",
+            minimum=0,
+        ),
+        excluded=told(
+            {"anyOf": [counts_of(Exclusion), {"type": "null"}]}, "who of the lists would not, by reason"
+        ),
+        repeated=maybe(
+            "integer", "of the recipients, who just got the same content and will be skipped", minimum=0
+        ),
         warnings=listed(string(), "what people should know of it, in words"),
     ),
     "Draft": {
@@ -366,8 +374,12 @@ def add_draft_routes(api: routing.Api) -> None:
         """Submit a draft for approval by people, and say how many its first message would reach if it left now."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
-            find_campaign(session, campaign_id, user=routing.bearer().as_user())
-        notes, reached = tell_audience(api.runtime, campaign_id, now=now)
+            campaign = find_campaign(session, campaign_id, user=routing.bearer().as_user())
+            is_told = not asks_of_health(session, campaign)
+        reached: dict[str, Any] = dict.fromkeys(("recipients", "excluded", "repeated"))
+        notes = list[str]()
+        if is_told:
+            notes, reached = tell_audience(api.runtime, campaign_id, now=now)
         perform_action(
             api.runtime, campaign_id, CampaignAction.SUBMIT, user=routing.bearer().as_author(), now=now
         )

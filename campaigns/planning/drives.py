@@ -63,6 +63,12 @@ def untold_campaigns(session: Session, query: AudienceQuery, organisation: int |
     return frozenset(session.scalars(about_health.where(is_anothers)))
 
 
+def asks_of_health(session: Session, campaign: Campaign) -> bool:
+    """Return whether a campaign chooses by answers about health: whom it leaves out, of one person or a list of one, tells what they said."""
+    of_kind = select(Campaign.id).where(Campaign.kind == campaign.kind, is_set(Campaign.is_health)).limit(1)
+    return bool(campaign.conditions.get("answered")) and session.scalar(of_kind) is not None
+
+
 def current_drive_id(session: Session) -> int:
     """Return the id of the drive chosen last, 0 before the first one: nothing belongs to that."""
     drive = current_drive(session)

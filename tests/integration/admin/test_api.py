@@ -483,6 +483,16 @@ def test_a_draft_that_would_reach_nobody_says_so_with_the_reasons(system, world)
     assert reasons == "Không gửi cho: Đã từ chối nhận tin 2"
 
 
+def test_whom_a_draft_leaves_out_for_answers_about_health_is_told_to_no_other_system(system, world):
+    asked = {"kind": "tiem-chung", "text": "Mời đi tiêm. Trả lời 1. {link}"}
+    world.answers(world.sent(people=1, **asked), {0: Label.INSTALLED})
+    for changes, is_told in (({}, True), ({"answered": "not_installed"}, False)):
+        draft = system.call("POST", "/campaigns", {**DRAFT, **asked, **changes}).get_json()["id"]
+        told = system.call("POST", f"/campaigns/{draft}/submit").get_json()
+        assert [told[name] is None for name in ("recipients", "excluded", "repeated")] == [not is_told] * 3
+        assert is_told or told["warnings"] == []
+
+
 def test_a_list_named_a_thousand_times_is_looked_up_once(system, world):
     """Each name by itself took ten seconds."""
     world.add_people(1, first=11)
