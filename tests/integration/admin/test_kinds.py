@@ -254,7 +254,7 @@ def plain(page):
 
 
 def test_every_page_form_and_document_has_the_words_of_its_kind_alone(client, world, made):
-    world.add_people(4)
+    world.add_people(5)
     agency = world.organisation("SYT", "Sở Nội vụ", kind=OrganisationKind.AGENCY, below=None)
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.add(Area(code="62", name="Miền", kind="Tỉnh", level=AreaLevel.PROVINCE))
