@@ -91,6 +91,7 @@ def test_a_question_is_never_answered_by_the_press_that_asks_it(office, page_as)
     expect(question).to_be_visible()
     expect(yes).to_be_enabled()
     expect(yes).to_be_focused()
+    assert question.evaluate("each => each.scrollTop") == 0, "its first line is seen"
     assert ask_axe(page) == []
     page.keyboard.press("Escape")
     page.reload()
