@@ -261,6 +261,7 @@ _PARTS_OF_BIRTH = {
     **{"nam": Column.BIRTH_OF_MEN, "nữ": Column.BIRTH_OF_WOMEN, "nu": Column.BIRTH_OF_WOMEN},
     **{"năm": Column.BIRTH, "tháng": "", "ngày": ""},
 }
+_ADDRESSES = {"anh", "chi", "ong", "ba", "co", "chu", "bac", "thay", "em"}
 _NO_NAMES = {"nam", "nu", "co", "khong", "vo", "chong", "con", "chu ho", "x"}
 # Headings that stand beside those of two lines, as high as both.
 _TALL = {Column.STT, Column.NOTE, Column.NAME, Column.FAMILY_NAME, Column.BIRTH, Column.SEX, PHONE, SENSITIVE}
@@ -457,7 +458,7 @@ def _with_names(header: Header, below: Sequence[Row]) -> Header:
     """Return the header with the column of names, found by its cells where no heading names it, and with the parts of a name.
 
     A heading over two columns has the family's name in the first and the given name in the second: a word, or two
-    ("Bé Ba") where the first shows that it holds no whole names.
+    ("Bé Ba") where the first shows that it holds no whole names. Or the first says how each is addressed ("Anh", "Chị").
     """
     if not header.phones or not header.labels or header.people:
         return header
@@ -475,6 +476,8 @@ def _with_names(header: Header, below: Sequence[Row]) -> Header:
         if text.replace(" ", "", 1).isalpha() and not meaning_of(text) and unaccented(text) not in _NO_NAMES
     }
     named = [*map(cell_text, filled_cells(below, name))]
+    if {*map(unaccented, named)} <= _ADDRESSES:
+        return replace(header, columns={**header.columns, Column.NAME: name + 1})
     cut_off = sum(" " not in text or text.endswith((" Thị", " Văn")) for text in named)
     is_place = sum(" " in text for text in given) * 4 > len(given) and 4 * cut_off <= len(named)
     if 3 * len(words) < len(given) or 2 * len(given) <= len(named) or is_place:

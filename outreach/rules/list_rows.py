@@ -62,6 +62,7 @@ from outreach.rules.phone_texts import (
     find_number_beside,
     holds_only_own,
     is_gone,
+    is_relative,
     read_phone_in_text,
     says_wrong,
     shared_with,
@@ -439,6 +440,8 @@ class RowReader:
         self._is_counted = self._stand_alike and numbered == len(header.people)
         self._passed: set[int] | None = None
         self._people = deque[tuple[str, str, PhoneCell]](maxlen=_MOST_ABOVE)
+        named = unaccented(header.heading(columns.get(Column.NAME, -1)))
+        self._are_parents = re.search(r"phu huynh|(?:bo|cha|me|ba)\W+(?:bo|cha|me|ma)\b", named) is not None
         self._more_notes, self._whose, remarks = _columns_beside(header)
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
@@ -607,6 +610,7 @@ class RowReader:
     ) -> PhoneCell:
         """Return the numbers, as `written`, as what the notes and the names beside them leave of them."""
         names = [each.name for each in people] or [name]
+        note = "" if self._are_parents and is_relative(note) else note  # which of the parents it is
         if PhoneWarning.TEXT_PRESENT in phone.warnings and names_another(written, names):
             phone = for_review(phone)
         for name in names:

@@ -59,6 +59,7 @@ _SENT = re.compile(
 )
 _LETTERS_O = re.compile(r"(?<![^\W_])[Oo](?=\d\d[\dOo])|(?<=\d)[Oo]{1,4}(?=\d)|(?<=\d )[Oo]{3}(?= \d)")
 _KIN = re.compile(r"\b(?:con|vợ|chồng|cháu|mẹ|má|cha|bố|em|anh|chị|người)\b")
+_HOUSE = re.compile(r"\s+(?:số nhà |sn )?\d{1,4}/\d{1,4}\w?(?:/\d{1,4})*$", re.IGNORECASE)
 _ADDRESS = re.compile(
     r"^(?:(?:[Dd]ạ|[Cc]ho|em|cháu|con|mẹ|má|cha|bố|vợ|chồng|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
@@ -246,7 +247,7 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     if len(cell.numbers) == 2 and _SECOND_IS_ANOTHERS.search(words):
         return replace(cell, numbers=cell.numbers[:1])
     is_right = _RIGHT.search(words)
-    wrong = is_wrong(note) or _OF_RELATIVE.fullmatch(note) is not None
+    wrong = is_wrong(note) or is_relative(note)
     if not is_right and not wrong:
         return cell
     found = read_phone_in_text(note).numbers
@@ -256,6 +257,11 @@ def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool =
     if other and is_right:
         return for_review(replace(cell, numbers=(*cell.numbers, *other)))
     return for_review(cell) if wrong and not found else cell
+
+
+def is_relative(note: str) -> bool:
+    """Check for a note that is a relative, "mẹ", "con dâu": whose the number is, or who the person is."""
+    return _OF_RELATIVE.fullmatch(note) is not None
 
 
 def find_number_beside(texts: Sequence[str]) -> tuple[str, PhoneCell] | None:
@@ -334,6 +340,8 @@ def split_line(line: str) -> list[str] | None:
         name, *rest = rest
     elif not name and sent:
         rest.append(sent["sender"] or "")
+    if house := _HOUSE.search(name):
+        name, more = name[: house.start()], [*more, house[0].strip()]
     name = _ADDRESS.sub("", name)
     phone = text[found[0].start() : found[-1].end()]
     if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"

@@ -428,7 +428,7 @@ def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stan
 def test_a_chat_in_long_messages_names_people_of_rarer_families_in_a_line_and_above_their_number(tmp_path):
     text = (
         "[07:42, 14/03/2026] Bản Mới: ds tổ vay vốn\n1. Xồng Bá Dếnh 0905000123\n2. Lầu Y Mỷ chưa có sđt\n"
-        "[08:06, 14/03/2026] Bản Trên: [Hình ảnh]\n[09:20, 14/03/2026] Bản Phà: Xeo Văn Biên 0905 000 124, Hoa Thị Đém 0905 000 125\n"
+        "[08:06, 14/03/2026] Bản Trên: [Hình ảnh]\n[09:20, 14/03/2026] Bản Phà: Xeo Văn Biên 21/6 0905 000 124, Hoa Thị Đém 0905 000 125\n"
         "[09:21, 14/03/2026] Bản Phà: thêm Kha Văn Xuyên 0905 000 126 nữa chị ơi\n"
         "[13:30, 14/03/2026] Bản Na: La Thị Bình\n0905000127\nLương Văn Khăm\n0905000128\nVi Thị Lơ\n0905000129\n"
     )
@@ -455,6 +455,14 @@ def test_a_heading_for_number_and_note_is_that_of_numbers_where_there_is_no_othe
     )
     people = [each for row in rows_of(tmp_path, text) for each in row.parts()]
     assert [each.phone.status.value for each in people] == ["ok"] * 4
+
+
+def test_parents_are_named_behind_how_they_are_addressed_and_a_note_says_which_of_both_they_are(tmp_path):
+    text = "TT,Phụ huynh,,SĐT\n1,Chị,Lê Thị Mai,0905000123\n2,Anh,Siu Bơm,0905000124\n"
+    assert [row.name for row in rows_of(tmp_path, text)] == ["Lê Thị Mai", "Siu Bơm"]
+    for heading, status in (("Họ tên phụ huynh", "ok"), ("Họ tên", "review")):
+        text = f"{heading},SĐT,Ghi chú\nLê Thị Mai,0905000123,mẹ\nSiu Bơm,0905000124,bố\n"
+        assert [row.phone.status for row in rows_of(tmp_path, text)] == [status] * 2
 
 
 def test_of_a_number_and_a_new_one_the_new_one_counts(tmp_path):
