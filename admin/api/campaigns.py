@@ -208,17 +208,9 @@ _GOAL = {
 DRAFT_SCHEMAS: dict[str, Schema] = {
     "Submitted": strict(
         **SCHEMAS["Campaign"]["properties"],
-        recipients=maybe(
-            "integer",
-            "who would get the first message now; this and the next two are null where a draft chooses by answers about health",
-            minimum=0,
-        ),
-        excluded=told(
-            {"anyOf": [counts_of(Exclusion), {"type": "null"}]}, "who of the lists would not, by reason"
-        ),
-        repeated=maybe(
-            "integer", "of the recipients, who just got the same content and will be skipped", minimum=0
-        ),
+        recipients=maybe("integer", "who would get the first message now"),
+        excluded=told(counts_of(Exclusion), "who would not, by reason") | {"type": ["object", "null"]},
+        repeated=maybe("integer", "of the recipients, who just got the same content and will be skipped"),
         warnings=listed(string(), "what people should know of it, in words"),
     ),
     "Draft": {
@@ -367,7 +359,7 @@ def add_draft_routes(api: routing.Api) -> None:
         "POST /campaigns/<int:campaign_id>/submit",
         Right.CAMPAIGNS_WRITE,
         "Submitted",
-        "Submitted; `recipients` is 0 where nobody would get a message",
+        "Submitted; `recipients` is 0 where nobody would get a message; the counts are null where they would tell answers about health",
         refusals=(422,),
     )
     def submit_draft(campaign_id: int) -> Response:
@@ -376,10 +368,8 @@ def add_draft_routes(api: routing.Api) -> None:
         with api.runtime.db.read() as session:
             campaign = find_campaign(session, campaign_id, user=routing.bearer().as_user())
             is_told = not asks_of_health(session, campaign)
-        reached: dict[str, Any] = dict.fromkeys(("recipients", "excluded", "repeated"))
-        notes = list[str]()
-        if is_told:
-            notes, reached = tell_audience(api.runtime, campaign_id, now=now)
+        untold = list[str](), dict.fromkeys(("recipients", "excluded", "repeated"))
+        notes, reached = tell_audience(api.runtime, campaign_id, now=now) if is_told else untold
         perform_action(
             api.runtime, campaign_id, CampaignAction.SUBMIT, user=routing.bearer().as_author(), now=now
         )
@@ -593,7 +583,6 @@ def add_figure_routes(api: routing.Api) -> None:
             user = routing.bearer().as_reader()
             drive = drive_of_campaign(session, campaign_id, user=user)
             progress = read_progress(session, drive, user=user, runtime=api.runtime, now=now)
-        # The campaign itself was launched.
         figures = _describe_progress(or_raise(progress, NotAllowed("few_people_hidden")), campaign_id, now)
         return (
             routing.answer_table(("level", "within", *_LINE), _figure_rows(figures))

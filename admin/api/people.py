@@ -604,10 +604,9 @@ def add_reply_routes(api: Api) -> None:
                 .join(Campaign, Campaign.id == Answer.campaign_id)
                 .join(ContactList, ContactList.id == Recipient.list_id)
                 .where(
-                    visible_to(session, bearer().as_user(), ContactList.organisation_id),
-                    is_told(),
-                    Answer.id <= newest,
+                    visible_to(session, bearer().as_user(), ContactList.organisation_id), Answer.id <= newest
                 )
+                .where(is_told())
             )
             page, following = page_of(session, query, Answer.id)
             names = _names(session, {contact for _, is_health, contact in page if contact and not is_health})

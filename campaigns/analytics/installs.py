@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.cases.handle_case import may_read_answers
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
-from campaigns.rules.small_counts import Small, fold_small, is_few
+from campaigns.rules.small_counts import FEWEST, Small, fold_small, is_few
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.core.db import find_row
 from outreach.models.accounts import Area, AreaLevel, Organisation, User
@@ -233,9 +233,8 @@ def find_small(
     if not hides_few(campaigns, user):
         return None
     counts = _count_groups(session, campaigns, user=user, as_of=as_of)
-    is_all = is_few(Counter({_ALL: sum(count.n for count in counts if count.groups)}))
-    small = _fold(session, counts, Small(), each=False)
-    return replace(small, is_all=is_all, is_each=_has_few_in_one(counts))
+    small, people = _fold(session, counts, Small(), each=False), sum(each.n for each in counts if each.groups)
+    return replace(small, is_all=0 < people < FEWEST, is_each=_has_few_in_one(counts))
 
 
 def small_in_drive(session: Session, campaign: Campaign, *, user: User) -> Small | None:

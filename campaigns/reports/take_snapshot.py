@@ -85,9 +85,9 @@ def take_snapshot(
         .where(Campaign.drive_id == drive, Campaign.launched_at <= as_of, Campaign.id.in_(opened))
         .order_by(Campaign.launched_at, Campaign.id)
     ).all()
-    small = find_small(session, campaigns, as_of=as_of) or Small()  # a report may come into any hands
-    told = [] if small.is_all else campaigns
-    self_reports = count_reported(session, [each.id for each in told], as_of=as_of)
+    small, told = _told(session, campaigns, as_of)
+    ids = [campaign.id for campaign in told]
+    self_reports = count_reported(session, ids, as_of=as_of)
     official = latest_official(session, drive, today=day, known_until=known_until)
     goals, owners = read_owners(session, drive, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
@@ -100,7 +100,7 @@ def take_snapshot(
     goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=whole.code))
     staff = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
     since = date.fromisoformat(form.since) if form.since else day - _OUTREACH_FOR
-    days = _read_days(session, [each.id for each in told], as_of=as_of)
+    days = _read_days(session, ids, as_of=as_of)
     agencies = read_agencies(session, drive, day=day, known_until=known_until)
     own = count_own_answers(session, told, as_of=as_of)
     words = words_of(session, session.get_one(Drive, drive).kind)
@@ -128,6 +128,12 @@ def take_snapshot(
         before=days[-2][1] if days else None,
         days=days,
     )
+
+
+def _told(session: Session, known: Sequence[Campaign], as_of: datetime) -> tuple[Small, Sequence[Campaign]]:
+    """Return what few people's figures are counted under, as a report may come into any hands, and the campaigns that are told of."""
+    small = find_small(session, known, as_of=as_of) or Small()
+    return small, [] if small.is_all else known
 
 
 def _target(goal: Goal | None) -> Target | None:
