@@ -117,7 +117,7 @@ def main() -> None:
     os.umask(0o077)
     variables["PYTHONPATH"] = str(ROOT)
     # -P: nothing is loaded from the folder in which it is typed.
-    program = [sys.executable, "-P", "-m", "admin.cli"]
+    program = [sys.executable, "-P", "-m", "admin"]
     os.execve(sys.executable, [*program, *spell_out(arguments)], variables)  # noqa: S606 - our own command line
 
 

@@ -3,6 +3,8 @@
 import codecs
 import errno
 import json
+import os
+import sqlite3
 import sys
 import threading
 import time
@@ -34,9 +36,9 @@ _JSON_KEY = "loa.json"  # in the context of a command
 _PROGRESS_KEY = "loa.progress"
 PROGRESS_AFTER_S = 2.0
 LARGEST_ID = 2**63 - 1  # largest database id
-A_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FILE_ERRORS = {
     errno.ENOENT: LoaError("folder_missing"),
+    errno.EISDIR: LoaError("folder_not_file"),
     errno.EACCES: LoaError("permission_missing"),
     errno.EROFS: LoaError("disk_read_only"),
     errno.ENOSPC: LoaError("disk_full"),
@@ -64,6 +66,30 @@ def _clean_argument(text: str) -> str:
     return text if any("\ud800" <= letter <= "\udfff" for letter in text) else clean_text(text)
 
 
+class _Path(click.Path):
+    """A path; of a wrong one is said whether it is missing, of the other kind, or closed to the user."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            name = os.fsdecode(value)
+            why = LoaError("valid_path", path=name)
+            if os.path.exists(value):
+                why = LoaError("valid_right", path=name)
+            if self.file_okay and os.path.isdir(value):
+                why = LoaError("valid_file", path=name)
+            elif not self.file_okay and os.path.isfile(value):
+                why = LoaError("valid_folder", path=name)
+            vars(error)["why"] = why
+            raise
+
+
+A_FILE = _Path(exists=True, dir_okay=False, path_type=Path)
+A_RESULT = _Path(dir_okay=False, writable=True, path_type=Path)
+A_FOLDER = _Path(file_okay=False, path_type=Path)
+
+
 class _ErrorMessages:
     """Mixin for commands and groups: turns errors that the user can act on into messages."""
 
@@ -87,7 +113,7 @@ class _ErrorMessages:
             raise
         except click.UsageError as error:
             raise Mistyped(_explain_usage(error)) from error
-        except (LoaError, DBAPIError, RedisError) as error:
+        except (LoaError, DBAPIError, sqlite3.Error, RedisError) as error:
             raise Failure(_explain(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output is gone: click ends quietly
@@ -111,13 +137,15 @@ class _Progress(threading.Thread):
         super().__init__(daemon=True)
         self.rows, self.ended = 0, threading.Event()
         # Here, as the thread knows no language.
-        self.words = _("Đang làm: %(rows)s dòng, %(seconds)s giây", rows="{}", seconds="{:.0f}")
+        self.words = _("Đang làm: %(seconds)s giây", seconds="{1:.0f}")
+        self.words_of_rows = _("Đang làm: %(rows)s dòng, %(seconds)s giây", rows="{0}", seconds="{1:.0f}")
 
     def run(self) -> None:
         began = time.monotonic()
         wait_s = PROGRESS_AFTER_S
         while not self.ended.wait(wait_s):
-            click.echo("\r" + self.words.format(self.rows, time.monotonic() - began), nl=False, err=True)
+            words = self.words_of_rows if self.rows else self.words
+            click.echo("\r" + words.format(self.rows, time.monotonic() - began), nl=False, err=True)
             wait_s = 0.5
         if wait_s != PROGRESS_AFTER_S:
             click.echo("\r\033[K", nl=False, err=True)
@@ -139,7 +167,8 @@ class Command(_ErrorMessages, click.Command):
     """
 
     def invoke(self, ctx: click.Context) -> Any:
-        if not sys.stderr.isatty() or not any(each.name == "json" for each in self.params):
+        has_json = any(each.name == "json" for each in self.params)
+        if not has_json or ctx.meta.get(_JSON_KEY) or not sys.stderr.isatty():
             return super().invoke(ctx)
         progress = ctx.meta[_PROGRESS_KEY] = _Progress()
         watchers.append(progress.count)
@@ -174,9 +203,15 @@ def _explain(error: Exception) -> LoaError:
         return error
     if isinstance(error, DataError):
         return LoaError("value_not_storable")
-    if isinstance(error, DBAPIError):
-        return LoaError("database_not_usable", error=type(error.orig).__name__)
-    return LoaError("redis_not_reachable")
+    if isinstance(error, RedisError):
+        return LoaError("redis_not_reachable")
+    cause = getattr(error, "orig", error)
+    state, said = getattr(cause, "sqlstate", ""), str(cause)
+    if state in ("42P01", "42703") or said.startswith("no such "):
+        return LoaError("database_without_tables")
+    is_full = state == "53100" or "disk is full" in said
+    reason = LoaError("disk_full") if is_full else type(cause).__name__
+    return LoaError("database_not_usable", error=reason)
 
 
 def _explain_usage(error: click.UsageError) -> LoaError:
@@ -195,22 +230,21 @@ def _explain_usage(error: click.UsageError) -> LoaError:
     if isinstance(error, click.NoSuchOption):
         return LoaError("option_unknown", name=error.option_name, see=see)
     if isinstance(error, click.BadParameter) and parameter is not None:
-        return LoaError("parameter_wrong", name=name, valid=_valid_values(parameter.type), see=see)
+        valid = getattr(error, "why", None) or _valid_values(parameter.type)
+        return LoaError("parameter_wrong", name=name, valid=valid, see=see)
     return LoaError("command_wrong", reason=error.format_message(), see=see)
 
 
 def _valid_values(kind: Any) -> LoaError | str:
     if isinstance(kind, click.Choice):
         return LoaError("valid_choice", choices=list(map(str, kind.choices)))
-    if isinstance(kind, click.Path):
-        return LoaError("valid_path")
     if isinstance(kind, click.IntRange):
         return LoaError("valid_from", least=kind.min)
     return getattr(kind, "fits", "")  # a parameter type of our own
 
 
 class Day(click.ParamType[date]):
-    """A day as YYYY-MM-DD."""
+    """A day as YYYY-MM-DD, of this century or the last."""
 
     name = "day"
     fits = LoaError("valid_day")
@@ -219,8 +253,8 @@ class Day(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            if len(value) == 10:
-                return date.fromisoformat(value)
+            if len(value) == 10 and 1900 <= (day := date.fromisoformat(value)).year < 2100:
+                return day
         except ValueError:
             pass
         self.fail(str(self.fits))

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 from admin.cli.base import (
     A_FILE,
+    A_FOLDER,
     LARGEST_ID,
     Day,
     Failure,
@@ -253,7 +254,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @reports.command("daily")
     @_day
     @_drive
-    @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+    @click.option("--out", type=A_FOLDER, required=True)
     @json_option
     def daily(day: date, drive: int | None, out: Path) -> None:
         """Write a day's documents: as issued, with corrections, or built now if none was issued.

@@ -10,7 +10,17 @@ from pathlib import Path
 import click
 from flask_babel import gettext as _
 
-from admin.cli.base import A_FILE, Day, Group, json_option, output, read_lines, write_line
+from admin.cli.base import (
+    A_FILE,
+    A_RESULT,
+    LARGEST_ID,
+    Day,
+    Group,
+    json_option,
+    output,
+    read_lines,
+    write_line,
+)
 from campaigns.cases.handle_case import export_examples
 from campaigns.planning.kinds import known_kinds, load_kinds
 from campaigns.replies.gateway_inbox import import_log
@@ -31,7 +41,6 @@ from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
 _file = click.argument("file", type=A_FILE)
-_RESULT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
 def contact_commands(runtime: Runtime) -> list[click.Command]:
@@ -39,7 +48,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
 
     @contacts.command("check")
     @_file
-    @click.option("--out", required=True, type=_RESULT)
+    @click.option("--out", required=True, type=A_RESULT)
     @click.option(
         "--province", default="62", show_default=True, metavar="CODE", help="Whose places are known."
     )
@@ -78,7 +87,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--organisation", required=True, metavar="CODE")
     @click.option(
         "--errors",
-        type=_RESULT,
+        type=A_RESULT,
         help="Where to write the rows that were not taken, with the reason: .csv or .xlsx.",
     )
     @click.option(
@@ -139,7 +148,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     @contacts.command("undo")
-    @click.argument("import_id", metavar="IMPORT", type=int)
+    @click.argument("import_id", metavar="IMPORT", type=click.IntRange(1, LARGEST_ID))
     @json_option
     def take_back(import_id: int) -> None:
         """Undo an import, by the number from `contacts import`: contacts that only it contained are removed.
@@ -244,7 +253,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         return read_content(kinds[kind]).vocabulary
 
     @replies.command("examples")
-    @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+    @click.argument("file", type=A_RESULT)
     @click.option("--corrected", is_flag=True, help="Only where the officer chose another label.")
     @json_option
     def write_examples(file: Path, corrected: bool) -> None:

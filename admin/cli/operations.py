@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from admin.cli.base import (
     A_FILE,
+    A_FOLDER,
     Command,
     Day,
     Failure,
@@ -299,7 +300,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     backup = Group("backup", help="The database in one file, and back.")
 
     @backup.command("create")
-    @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", required=False)
+    @click.argument("folder", type=A_FOLDER, metavar="DIR", required=False)
     @click.option("--keep", type=click.IntRange(1), help="How many files stay in DIR; all without it.")
     @json_option
     def create(folder: Path | None, keep: int | None) -> None:

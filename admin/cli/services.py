@@ -4,8 +4,10 @@ Worker and scheduler can each be started, stopped or killed independently, in an
 forked from one that has loaded the program.
 """
 
+import errno
 import logging
 import os
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -15,6 +17,7 @@ import click
 from flask_babel import gettext as _
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.util import is_ipv6, parse_address
 from redis import RedisError
 
 from admin.cli.base import Command, Failure, warn
@@ -22,7 +25,7 @@ from admin.first_setup import make_code
 from outreach.accounts import audit
 from outreach.core.job_queue import QUEUES
 from outreach.core.schema import require_current
-from outreach.rules.errors import WrongState
+from outreach.rules.errors import BadInput, WrongState
 from outreach.runtime import Runtime
 from workers.processes import parse_queues, run_scheduler, supervise, work_alone, worker_tasks
 
@@ -71,6 +74,21 @@ class NotStarted(Failure):
     """Failure after which another start would not help; systemd knows it by its status."""
 
     exit_code = 3
+
+
+def _check_address(bind: str) -> None:
+    """Raise BadInput where the web cannot listen at an address: its process would be started again and again."""
+    if "LISTEN_PID" in os.environ or bind.startswith(("unix:", "fd:")):
+        return
+    try:
+        host, port = parse_address(bind)
+        socket.create_server(
+            (host, port), family=socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
+        ).close()
+    except (OSError, OverflowError, RuntimeError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise BadInput("address_in_use", address=bind) from error
+        raise BadInput("address_wrong", address=bind) from error
 
 
 def tell_first_setup(runtime: Runtime) -> None:
@@ -131,6 +149,7 @@ def process_commands(runtime: Runtime, load_front: Callable[[], Any]) -> list[cl
         """
         try:
             check_and_close()
+            _check_address(bind)
             tell_first_setup(runtime)
         except WrongState as error:
             raise NotStarted(error) from error

@@ -37,7 +37,7 @@ from outreach.accounts.permissions import visible_to
 from outreach.contacts.phones import find_phones
 from outreach.contacts.references import find_person
 from outreach.contacts.suppressions import lock_phones, number_keys
-from outreach.core.db import set_columns, values_subquery
+from outreach.core.db import advance, set_columns, values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.contacts import ContactList, Phone
 from outreach.rules.cells import written
@@ -440,6 +440,7 @@ def import_log(
                 rows=len(rows),
                 new=result.new - new_before,
             )
+        advance(len(rows))
     return result
 
 

@@ -10,7 +10,7 @@ import yaml
 from flask_babel import force_locale
 
 from admin.app import create_app
-from admin.cli.__main__ import GROUPS
+from admin.cli.program import GROUPS
 from admin.wording.filters import LABELS
 from campaigns.rules.delivery import failure_policy
 from outreach.core.settings import Settings

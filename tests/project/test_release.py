@@ -103,8 +103,8 @@ def test_loa_of_a_clone_says_what_is_missing(tmp_path):
 @cases(
     ("deploy.upgrade", "--foo", "không có tham số hay tùy chọn --foo"),
     ("deploy.upgrade", "--from", "--from: cần một giá trị"),
-    ("admin.cli", "--foo", "Không có tùy chọn '--foo'"),
-    ("admin.cli", "serve --bind", "Tùy chọn '--bind' cần 1 giá trị"),
+    ("admin", "--foo", "Không có tùy chọn '--foo'"),
+    ("admin", "serve --bind", "Tùy chọn '--bind' cần 1 giá trị"),
 )
 def test_a_command_that_was_mistyped_is_told_so_in_the_language_of_the_terminal(
     tmp_path, module, words, said
@@ -116,6 +116,23 @@ def test_a_command_that_was_mistyped_is_told_so_in_the_language_of_the_terminal(
     assert said in told.stderr
     assert "usage" not in told.stderr.lower()
     assert "error" not in told.stderr.lower()
+
+
+def test_ctrl_c_while_a_command_loads_shows_no_stack():
+    stopped = """
+import runpy, sys
+class Stop:
+    def find_spec(self, name, *_more):
+        if name == "admin.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+runpy.run_module("admin", run_name="__main__")
+"""
+    variables = {**os.environ, "LOA_LANG": "vi"}
+    told = subprocess.run(
+        [sys.executable, "-c", stopped], cwd=ROOT, env=variables, capture_output=True, text=True
+    )
+    assert (told.returncode, told.stderr) == (1, "Đã dừng.\n")
 
 
 @cases(

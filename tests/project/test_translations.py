@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
 from admin.app import create_app
-from admin.cli.__main__ import GROUPS
+from admin.cli.program import GROUPS
 from outreach.core.settings import Settings
 from tests.project.test_layout import ROOT
 

@@ -4,6 +4,8 @@ import json
 import os
 import pty
 import re
+import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -294,11 +296,49 @@ def test_a_user_that_cannot_be_is_refused(operator, world):
     ("campaigns create khong-co.toml --as a@loa.example", "Không có tệp này"),
     ("users create a@loa.example --role king --password-stdin", "Chọn một trong: administrator, staff"),
     ("users create a@loa.example --role staff", "Thiếu --password-stdin"),
-    ("contacts import tests --list A --organisation B", "Không có tệp này"),
+    ("contacts import tests --list A --organisation B", "tests là thư mục. Hãy chọn một tệp."),
+    ("backup create pyproject.toml", "pyproject.toml là tệp. Hãy chọn một thư mục."),
+    ("contacts undo 99999999999999999999", "IMPORT không đúng. Phải là số nguyên từ 1"),
+    ("reports daily --date 0001-01-01 --out x", "--date không đúng"),
+    ("reports status --date 9999-12-31", "--date không đúng"),
     ("demo load --contacts 0", "--contacts không đúng"),
 )
 def test_what_is_typed_wrongly_is_explained_in_vietnamese(operator, typed, said):
     assert said in operator.is_told(*typed.split(), status=2)
+
+
+@one_database
+def test_a_file_without_the_right_to_it_is_told_from_one_that_is_missing(operator, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_args: False)
+    told = operator.is_told("contacts", "check", SAMPLE, "--out", "x.csv", status=2)
+    assert "Không có quyền đọc hoặc ghi" in told
+    assert "contacts_sample.csv" in told
+
+
+@one_database
+def test_an_address_at_which_the_web_cannot_listen_is_refused_before_anything_starts(operator):
+    assert "Không mở được địa chỉ abc:1" in operator.is_told("serve", "--bind", "abc:1")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        assert f"Ở {taken} đã có chương trình khác" in operator.is_told("serve", "--bind", taken)
+
+
+def test_a_database_without_tables_is_told_from_one_that_is_away(tmp_path):
+    empty = run("campaigns", "status", "1", DATABASE_URL=f"sqlite:///{tmp_path}/empty.db")
+    away = run("campaigns", "status", "1")
+    assert (empty.returncode, away.returncode) == (1, 1)
+    assert "chưa có bảng" in empty.stderr.decode()
+    assert "máy chủ cơ sở dữ liệu có đang chạy" in away.stderr.decode()
+
+
+@one_database
+def test_a_backup_for_which_the_disk_has_no_room_is_told_so(operator, tmp_path, monkeypatch):
+    def full(*_args, **_more):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("outreach.backups.backups._copy", full)
+    assert "đĩa đã đầy" in operator.is_told("backup", "create", tmp_path / "b")
+    assert list((tmp_path / "b").iterdir()) == []
 
 
 @one_database
@@ -600,15 +640,16 @@ def test_in_a_terminal_a_long_command_says_how_far_it_is_and_clears_the_line(tmp
     terminal, end = pty.openpty()
     run = "from admin.cli import base; base.PROGRESS_AFTER_S = 0; from wsgi import app; app.cli.main(prog_name='loa')"
     check = ["contacts", "check", SAMPLE, "--out", tmp_path / "out.csv"]
-    for error in (end, subprocess.PIPE):
+    for error, more in ((end, ["--json"]), (end, []), (subprocess.PIPE, [])):
         done = subprocess.run(
-            [sys.executable, "-c", run, *map(str, check)],
+            [sys.executable, "-c", run, *map(str, check), *more],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=error,
             check=True,
         )
     shown = os.read(terminal, 4096).decode()
-    assert re.match(r"\rĐang làm: \d+ dòng, 0 giây", shown)
+    assert re.match(r"\rĐang làm: (\d+ dòng, )?0 giây", shown)
     assert shown.endswith("\r\033[K")
+    assert shown.count("\033[K") == 1  # with --json nothing was shown
     assert done.stderr == b""

@@ -1,6 +1,5 @@
 """The program `loa`: all commands under its own name, in the reader's language, in groups of who needs them."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,7 +68,3 @@ def main(arguments: list[str] | None = None, **more: Any) -> None:
     )
     program.params = []  # Flask's own: the application is known
     program.main(arguments, prog_name="loa", **more)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
