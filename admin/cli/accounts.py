@@ -19,8 +19,8 @@ from outreach.runtime import Runtime
 
 
 def access_commands(runtime: Runtime) -> list[click.Command]:
-    organisations = Group("organisations", help="Committees, mass organisations and agencies.")
-    users = Group("users", help="Those who work with Loa.")
+    organisations = Group("organisations", help="Create committees, mass organisations and agencies.")
+    users = Group("users", help="Create users, unlock them, reset what they sign in with.")
 
     @organisations.command("create")
     @click.argument("code")
@@ -167,7 +167,7 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
 
 
 def token_commands(runtime: Runtime) -> list[click.Command]:
-    tokens = Group("tokens", help="Tokens by which other systems use /api/v1.")
+    tokens = Group("tokens", help="Create, list and end tokens by which other systems use /api/v1.")
 
     @tokens.command("create")
     @click.argument("name")

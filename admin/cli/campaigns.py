@@ -64,7 +64,7 @@ _version = click.option(
 
 
 def campaign_commands(runtime: Runtime) -> list[click.Command]:
-    campaigns = Group("campaigns", help="Campaigns from draft to end.")
+    campaigns = Group("campaigns", help="Create campaigns, submit, approve, launch, pause and follow them.")
 
     @campaigns.command("create")
     @click.argument("file", type=A_FILE)
@@ -175,7 +175,7 @@ def _drive_of(runtime: Runtime, kind: str) -> int:
 
 
 def figure_commands(runtime: Runtime) -> list[click.Command]:
-    official = Group("official", help="Official installs by district and commune.")
+    official = Group("official", help="Import official figures by district and commune.")
 
     @official.command("import")
     @click.argument("file", type=A_FILE)
@@ -194,7 +194,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         says = _("Đã nhập %(new)s số liệu chính thức; %(same)s số liệu đã có từ trước.", new=new, same=same)
         output({"new": new, "same": same}, says)
 
-    goals = Group("goals", help="Goals and how many people they are shares of.")
+    goals = Group("goals", help="Set goals, and how many people they are shares of.")
 
     @goals.command("set")
     @click.argument("scope", type=click.Choice(["residents", "staff", "members"]))
@@ -249,7 +249,7 @@ _day = click.option("--date", "day", type=Day(), required=True, metavar="YYYY-MM
 
 
 def report_commands(runtime: Runtime) -> list[click.Command]:
-    reports = Group("reports", help="The daily report.")
+    reports = Group("reports", help="Write the daily report, see where it stands, check former ones.")
 
     @reports.command("daily")
     @_day

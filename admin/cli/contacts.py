@@ -44,7 +44,7 @@ _file = click.argument("file", type=A_FILE)
 
 
 def contact_commands(runtime: Runtime) -> list[click.Command]:
-    contacts = Group("contacts", help="Lists of people as organisations keep them.")
+    contacts = Group("contacts", help="Check, import and undo lists of people; the do-not-call register.")
 
     @contacts.command("check")
     @_file
@@ -220,8 +220,8 @@ def _check_output_path(file: Path, out: Path | None) -> None:
 
 
 def text_commands(runtime: Runtime) -> list[click.Command]:
-    replies = Group("replies", help="Understand residents' replies.")
-    sms = Group("sms", help="Measure message texts.")
+    replies = Group("replies", help="Classify residents' replies, import and export them.")
+    sms = Group("sms", help="Measure how many messages a text takes.")
 
     @replies.command("classify")
     @click.option("--kind", default="bluezone", help="Kind of campaign, also one made by staff.")

@@ -72,10 +72,10 @@ SHOWN = 20  # differences that are printed
 
 
 def data_commands(runtime: Runtime) -> list[click.Command]:
-    db = Group("db", help="The database's shape.")
-    areas = Group("areas", help="Provinces, districts and communes.")
-    counters = Group("counters", help="The sums behind the figures.")
-    demo = Group("demo", help="Invented data for trying and training.")
+    db = Group("db", help="Create or update the database's tables, or take an update back.")
+    areas = Group("areas", help="Load provinces, districts and communes; split, merge and recognise them.")
+    counters = Group("counters", help="Recount the sums behind the figures, and compare.")
+    demo = Group("demo", help="Load invented data for trying and training, or play a storm.")
 
     @db.command("upgrade")
     @json_option
@@ -297,7 +297,7 @@ def _describe_difference(difference: Difference) -> LoaError:
 
 
 def backup_commands(runtime: Runtime) -> list[click.Command]:
-    backup = Group("backup", help="The database in one file, and back.")
+    backup = Group("backup", help="Back up the database into one file, and restore it.")
 
     @backup.command("create")
     @click.argument("folder", type=A_FOLDER, metavar="DIR", required=False)
@@ -391,7 +391,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
 
 
 def retention_commands(runtime: Runtime) -> list[click.Command]:
-    kept = Group("retention", help="Personal data that have had their time.")
+    kept = Group("retention", help="Show or remove personal data whose time is over.")
     days, health_days = runtime.settings.retention_days, runtime.settings.health_retention_days
 
     @kept.command("show")
@@ -477,7 +477,7 @@ _FAULTS = {
 
 
 def trail_commands(runtime: Runtime) -> list[click.Command]:
-    trail = Group("audit", help="The record of who did what.")
+    trail = Group("audit", help="Check that the record of who did what is whole.")
 
     @trail.command("verify")
     @click.option(
@@ -520,7 +520,9 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
 
 
 def key_commands(runtime: Runtime) -> list[click.Command]:
-    keys = Group("keys", help="The keys of sessions, links, second factors and hashes of numbers.")
+    keys = Group(
+        "keys", help="Show and change the keys of sessions, links, second factors and hashes of numbers."
+    )
 
     @keys.command("show")
     @json_option

@@ -10,9 +10,9 @@ from flask.cli import FlaskGroup
 from deploy.command import speak, translate
 
 GROUPS = {
-    "People, campaigns and figures": "contacts campaigns replies sms goals official reports",
-    "Users and the installation": "users organisations areas tokens retention audit keys handover",
-    "The machine": "setup serve worker scheduler db backup doctor send-test counters demo upgrade",
+    "Staff: people, campaigns, figures": "contacts campaigns replies sms goals official reports",
+    "Administrators: users, areas, personal data, keys": "users organisations areas tokens retention audit keys handover",
+    "Operators: the machine": "setup serve worker scheduler db backup doctor send-test counters demo upgrade",
 }
 
 
@@ -25,7 +25,9 @@ class Program(FlaskGroup):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         # Executed before this program begins (deploy/command.py); here for the list of commands.
         if name == "upgrade":
-            return click.Command(name, help=translate("Install another release, or stay with this one."))
+            return click.Command(
+                name, help=translate("Install another release; if that fails, this one stays.")
+            )
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -65,6 +67,9 @@ def main(arguments: list[str] | None = None, **more: Any) -> None:
         add_version_option=False,
         load_dotenv=False,
         help=translate("Loa: messages to every resident, and how far they have come."),
+        epilog=translate(
+            "Begin: `loa setup` on a server, `loa demo load` for a try with invented data. `loa COMMAND --help` explains each command."
+        ),
     )
     program.params = []  # Flask's own: the application is known
     program.main(arguments, prog_name="loa", **more)
