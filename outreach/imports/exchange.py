@@ -5,16 +5,14 @@ all share, and may be unknown to them until a list brings it. A wish ends where 
 owner there. Each also tells back what it was told: so one that was restored from an older backup learns it again.
 """
 
+import asyncio
 import logging
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPException
-from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import urlopen
+from http import HTTPStatus
 
 from sqlalchemy import BigInteger, String, and_, delete, exists, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
@@ -42,12 +40,13 @@ from outreach.rules.identity import ERASED
 from outreach.rules.keys import key_id
 from outreach.rules.wishes import EVERYTHING, WishSource
 from outreach.runtime import Runtime
+from outreach.sms.http_gateway import FAILED, HttpClient, RequestNotSent
 
 log = logging.getLogger(__name__)
 PATH, SIGNATURE = "/exchange/wishes", "Loa-Signature"
 EVERY_S = 300
 PAGE = 20_000  # wishes
-_TIMEOUT_S, _MOST_BYTES = 60, 16 * 1024**2
+_AWAY = (RequestNotSent, *FAILED, ValueError)
 _LONGEST_S = 300.0  # for one installation: the others wait no longer, and what is left is read the next time
 # A row may be committed after others that have higher ids; later than this the day's reading from the start finds it.
 _OVERLAP = 1000
@@ -71,7 +70,7 @@ def exchange_wishes(runtime: Runtime, *, now: datetime) -> dict[str, int]:
         error = ""
         try:
             _read_all(runtime, peer, counts, now=now)
-        except (LoaError, OSError, HTTPException, ValueError) as failed:
+        except (LoaError, *_AWAY) as failed:
             reason = failed if isinstance(failed, LoaError) else LoaError("exchange_away", office=peer.name)
             error = reason.as_json()
             log.warning("exchange.failed office=%s error=%s", peer.name, type(failed).__name__)
@@ -190,7 +189,7 @@ def _numbers_of(
 
 
 def _read_all(runtime: Runtime, peer: Peer, counts: Counter[str], *, now: datetime) -> None:
-    """Read what another tells, from where this was last done; once a day from the start. Raises OSError, HTTPException, ValueError, BadInput."""
+    """Read what another tells, from where this was last done; once a day from the start. Raises as `_AWAY`, BadInput."""
     with runtime.db.read() as session:
         row = session.get(ExchangePeer, peer.name)
     after, place = None, row.place if row and row.read_at and row.read_at.date() == now.date() else ""
@@ -204,21 +203,23 @@ def _read_all(runtime: Runtime, peer: Peer, counts: Counter[str], *, now: dateti
 
 
 def _fetch(settings: Settings, peer: Peer, *, after: str, ends: float) -> Page:
-    """Return the page after a place, read before `time.monotonic()` is `ends`. Raises OSError, HTTPException, ValueError, BadInput."""
+    """Return the page after a place, read before `time.monotonic()` is `ends`; nobody leads on to another address. Raises as `_AWAY`, BadInput."""
     asked = {"reader": settings.exchange_name, "after": after, "nonce": secrets.token_hex(16)}
     signature = signing_key(settings.secret_key, _USE).sign(request_text(office=peer.name, **asked)).hex()
-    url = f"{peer.url}{PATH}?{urlencode({**asked, 'signature': signature})}"
-    try:
-        with urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - `Peer` has http and https alone
-            read, signed = bytearray(), response.headers.get(SIGNATURE, "")
-            while len(read) < _MOST_BYTES and (piece := response.read1(_MOST_BYTES)):
-                read += piece
-                if time.monotonic() > ends:
-                    raise TimeoutError
-    except HTTPError as refusal:
-        raise BadInput("exchange_refused", office=peer.name, status=refusal.code) from refusal
-    body = bytes(read)
-    if not is_signed(body, signed, by=peer.key):
+    url, question = f"{peer.url}{PATH}", {**asked, "signature": signature}
+
+    async def ask() -> tuple[int, str, Mapping[str, str]]:
+        client = HttpClient(timeout_s=max(1.0, ends - time.monotonic()), in_flight=1)
+        try:
+            return await client.request("GET", url, params=question, form=None, headers={}, authorization="")
+        finally:
+            await client.close()
+
+    status, text, headers = asyncio.run(ask())
+    if status != HTTPStatus.OK:
+        raise BadInput("exchange_refused", office=peer.name, status=status)
+    body = text.encode()
+    if not is_signed(body, headers.get(SIGNATURE, ""), by=peer.key):
         raise BadInput("exchange_signature_wrong", office=peer.name)
     expected = Page(peer.name, asked["reader"], asked["nonce"], "", datetime.now(UTC), after, [])
     return read_page(body, expected, keys=list(map(key_id, settings.exchange_keys)))

@@ -311,7 +311,10 @@ def test_what_is_not_as_it_must_be_is_not_taken_but_said_and_taken_later(offices
     assert [each.problem for each in check_exchange(gialai.runtime, gialai.now)] == [None, None]
 
 
-@cases("302 Found\r\nLocation: http://[", "200 OK")
+CONTINUES = "100 Continue\r\n\r\nHTTP/1.1 100 Continue"
+
+
+@cases("302 Found\r\nLocation: http://[", "200 OK", "200 OK\r\nX: ", CONTINUES)
 def test_who_answers_with_no_address_or_without_end_keeps_none_of_the_others_waiting(
     offices, monkeypatch, status
 ):
@@ -324,9 +327,10 @@ def test_who_answers_with_no_address_or_without_end_keeps_none_of_the_others_wai
     class Endless(BaseRequestHandler):
         def handle(self):
             with suppress(OSError):
-                self.request.sendall(f"HTTP/1.0 {status}\r\n\r\n".encode())
-                while status.startswith("200"):
-                    self.request.sendall(b"[")
+                head = f"HTTP/1.1 {status}".encode() + b"\r\n\r\n" * (not status.endswith(" "))
+                self.request.sendall(head)
+                while not status.startswith("302"):
+                    self.request.sendall(head if status == CONTINUES else b"[")
                     time.sleep(0.1)
 
     with ThreadingTCPServer(("127.0.0.1", 0), Endless) as strange:
