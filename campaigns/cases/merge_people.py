@@ -31,8 +31,10 @@ from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
 from outreach.core.db import Base, change_rows, set_columns, values_subquery
-from outreach.imports.sightings import record_twins, remove_sightings
+from outreach.imports.merge_contacts import note_stated
+from outreach.imports.sightings import lists_with, reassign_contacts, record_twins, remove_sightings
 from outreach.imports.store_rows import lock_imports
+from outreach.imports.undo_import import remove_people
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
@@ -98,6 +100,7 @@ def merge_people(
     phones = _lock(session, people)
     kept, other = (find_recorded_contact(session, each, user=user) for each in people)
     _require_all_lists(session, people, user)
+    note_stated(session, people, now=now)
     merge = PersonMerge(
         kept_id=kept.id,
         merged_id=other.id,
@@ -117,14 +120,21 @@ def merge_people(
         "phones": phones[other.id],
         "own_phones": own,
         "named": session.scalars(select(ContactPhone.phone_id).where(is_others, ContactPhone.is_named)).all(),
-        "filled": _fill_facts(kept, other),
     }
-    data["import"] = _note_as_import(session, kept.id, other.id, data["filled"], added)
+    data["unstated"] = _find_unstated(session, kept, own)
+    data["filled"] = _fill_facts(kept, other)
+    beside = _find_unstated(session, other, theirs)
+    filled = {name: said for name, said in beside["fields"].items() if name in data["filled"]}
+    data["unstated"]["fields"] |= filled
+    data["unstated"]["phones"] += beside["phones"]
     data["stated"] = _state_for_others(session, kept, other, theirs)
     data["recipients"] = merge_recipients(session, merge, now=now)
     data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
     # A list that had both has the person as long as one of the files stands.
-    data["seen"] = record_twins(session, kept.id, data["dropped"].get(Membership.__tablename__, ()))
+    twins = data["dropped"].get(Membership.__tablename__, ())
+    data["seen"], data["by_hand"] = record_twins(session, kept.id, twins)
+    both = data["dropped"].get(ImportChange.__tablename__, ())
+    data["joined"] = _join_changes(session, kept.id, both)
     last = max((position for _phone, position in phones[kept.id]), default=0)
     session.execute(delete(ContactPhone).where(is_others))
     recorded = ContactPhone.phone_id.in_([phone_id for phone_id in theirs if phone_id not in data["named"]])
@@ -153,11 +163,12 @@ def _record(session: Session, action: str, kept_id: int, other_id: int, *, user:
 def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime) -> int:
     """Take a merge apart: what came from the merged contact is theirs again. Returns their id.
 
-    What was corrected since stays with the kept one, and messages that were not sent meanwhile stay unsent. Who opted out
+    Who of both is in no list any more is removed, and then the other one's is returned. What was corrected since stays with the kept one, and messages that were not sent meanwhile stay unsent. Who opted out
     since has done so for both. Raises NotFound, NotAllowed, WrongState where a later merge has to be taken apart first.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     lock_imports(session)
+    lock_removal(session)
     merge = session.get(PersonMerge, merge_id, with_for_update=True)
     if merge is None:
         raise NotFound("people_merge_unknown")
@@ -167,8 +178,8 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     if _is_in_the_way(session, merge):
         raise WrongState("people_merge_later")
     data = merge.data
-    for import_id in data.get("seen", ()):
-        remove_sightings(session, list_import=session.get_one(ListImport, import_id), of=kept.id)
+    _part_changes(session, merge)
+    _part_lists(session, merge)
     other_id = _bring_back(session, merge, now=now)
     share_wishes_since(session, [kept.id, other_id], since=merge.merged_at)
     for name, (before, value) in data["filled"].items():
@@ -177,7 +188,7 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     for person in (kept, session.get_one(Contact, other_id)):
         follow_answer(session, person)
     kept.updated_at = now
-    if data["import"]:
+    if data.get("import"):  # of an earlier release, which noted one import alone
         added = (ImportChange.import_id == data["import"], ImportChange.contact_id == kept.id)
         session.execute(delete(ImportChange).where(*added))
     change_rows(
@@ -190,7 +201,10 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     session.flush()
     note_at_the_door(session, [kept.id, other_id])
     _record(session, "contact.unmerge", kept.id, other_id, user=user, now=now)
-    return other_id
+    kept_id = kept.id
+    session.expunge_all()
+    remove_people(session, [kept_id, other_id], now=now)
+    return other_id if session.get(Contact, other_id) else kept_id
 
 
 def _require_all_lists(session: Session, people: Sequence[int], user: User) -> None:
@@ -321,21 +335,70 @@ def _move_all(
     return moved, dropped
 
 
-def _note_as_import(
-    session: Session, kept_id: int, other_id: int, filled: dict[str, list[Any]], phones: list[int]
-) -> int | None:
-    """Note what comes from the merged contact as added by the import that created it, so that its undo removes that.
+def _find_unstated(session: Session, person: Contact, phones: Sequence[int]) -> dict[str, Any]:
+    """Return what is known of a contact by no import, as an import would have stated it: no undo takes it from who is merged."""
+    changes = session.scalars(select(ImportChange).where(ImportChange.contact_id == person.id)).all()
+    stated = {(name, value) for change in changes for name, (_before, value) in change.fields.items()}
+    known = {name: getattr(person, name) for name in _FACTS}
+    given = {phone_id for change in changes for phone_id in change.phones}
+    return {
+        "fields": {
+            name: [None, value]
+            for name, value in known.items()
+            if value not in (None, "") and (name, value) not in stated
+        },
+        "phones": [phone_id for phone_id in phones if phone_id not in given],
+    }
 
-    Returns the import; None where several, or none, brought the contact: then what they brought stays.
+
+def _join_changes(session: Session, kept_id: int, dropped: Sequence[dict[str, Any]]) -> list[list[Any]]:
+    """Let what imports said of the merged contact be said of the kept one, of whom they said something as well.
+
+    Returns the imports, each with the facts and numbers that it said of the merged one alone.
     """
-    imports = set(session.scalars(select(Membership.import_id).where(Membership.contact_id == other_id)))
-    import_id = imports.pop() if len(imports) == 1 else None
-    change = session.get(ImportChange, (import_id, kept_id)) if import_id else None
-    if import_id is None or change is not None:
-        return None
-    session.add(ImportChange(import_id=import_id, contact_id=kept_id, fields=filled, phones=phones))
+    joined = []
+    for row in dropped:
+        change = session.get_one(ImportChange, (row["import_id"], kept_id))
+        fields = {name: said for name, said in row["fields"].items() if name not in change.fields}
+        phones = [each for each in row["phones"] if each not in change.phones]
+        change.fields, change.phones = {**change.fields, **fields}, [*change.phones, *phones]
+        joined.append([row["import_id"], [*fields], phones])
     session.flush()
-    return import_id
+    return joined
+
+
+def _part_changes(session: Session, merge: PersonMerge) -> None:
+    for import_id, names, phones in merge.data.get("joined", ()):
+        if change := session.get(ImportChange, (import_id, merge.kept_id)):
+            change.fields = {name: said for name, said in change.fields.items() if name not in names}
+            change.phones = [each for each in change.phones if each not in phones]
+    session.flush()
+
+
+def _part_lists(session: Session, merge: PersonMerge) -> None:
+    """Let the kept contact be in lists by the imports of before, not by what the merged one alone was in, or put in by hand."""
+    of_kept = Membership.contact_id == merge.kept_id
+    for import_id in merge.data.get("seen", ()):
+        its = session.get_one(ListImport, import_id)
+        reassign_contacts(session, of_kept, list_import=its, lists=lists_with(session, its))
+        remove_sightings(session, list_import=its, of=merge.kept_id)
+        session.execute(delete(Membership).where(of_kept, Membership.import_id == import_id))
+    undone = _undone_imports(session)
+    for list_id, import_id, row in merge.data.get("by_hand", ()):
+        member = session.get(Membership, (list_id, merge.kept_id), populate_existing=True)
+        if member is None:
+            continue
+        before = {"import_id": import_id, "last_import_id": member.last_import_id, "row": row}
+        if (left := _still_imported(before, undone)) is None:
+            session.delete(member)
+            continue
+        for name, value in left.items():
+            setattr(member, name, value)
+    session.flush()
+
+
+def _undone_imports(session: Session) -> set[int]:
+    return set(session.scalars(select(ListImport.id).where(ListImport.undone_at.is_not(None))))
 
 
 def _is_in_the_way(session: Session, merge: PersonMerge) -> bool:
@@ -387,7 +450,7 @@ def _give_rows_back(session: Session, merge: PersonMerge, person_id: int) -> Non
         table, column, columns = tables[name]
         rows = (column == merge.kept_id, tuple_(*columns).in_([tuple(key) for key in keys]))
         change_rows(session, update(table).where(*rows).values({column.name: person_id}))
-    undone = set(session.scalars(select(ListImport.id).where(ListImport.undone_at.is_not(None))))
+    undone = _undone_imports(session)
     for name, dropped in merge.data["dropped"].items():
         table, column, _columns = tables[name]
         kept = [row for each in dropped if (row := _still_imported(each, undone)) is not None]

@@ -23,6 +23,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactPhone,
+    ImportChange,
     Membership,
     Phone,
     RemovedPhone,
@@ -72,6 +73,9 @@ def add_number(session: Session, contact_id: int, number: str, *, user: User, no
     else:
         position = max(session.scalars(positions), default=0) + 1
         session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
+    # Whatever file gave it as well: it stays when that is undone.
+    for change in session.scalars(select(ImportChange).where(ImportChange.contact_id == contact_id)):
+        change.phones = [each for each in change.phones if each != phone_id]
     _state_by_hand(session, contact_id, phone_id, user=user)
     is_theirs = (RemovedPhone.contact_id == contact_id, RemovedPhone.phone_id == phone_id)
     set_columns(session, RemovedPhone, *is_theirs, RemovedPhone.restored_at.is_(None), restored_at=now)

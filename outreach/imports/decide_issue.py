@@ -47,7 +47,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.rules.errors import BadInput, NotAllowed, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.gazetteer import PlaceMatch
 from outreach.rules.identity import name_key, name_order
 from outreach.rules.list_columns import Header
@@ -84,7 +84,8 @@ def decide_issue(
     require_role(user, Role.STAFF, Role.APPROVER)
     find_issue(session, issue_id, user=user)
     lock_imports(session)
-    issue = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
+    found = session.get(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
+    issue = or_raise(found, NotFound("row_not_found"))  # its file may have been undone meanwhile
     _refuse_unfit(session, issue, decision)
     if and_alike and phone.strip():
         raise BadInput("typed_number_for_one")

@@ -297,10 +297,12 @@ def about_now(
         return undo
     values, phones = undo.get("values", {}), undo.get("phones", [])
     if undo.get("outcome") == "created":
-        is_alone = merge.data["import"] == by  # else others brought the person, too
+        # By an earlier release, which noted what one import alone had brought.
+        is_alone = merge.data.get("import", by) == by
         values = merge.data["filled"] if is_alone else {}
         phones = [phone_id for phone_id, _position in merge.data["phones"]] if is_alone else []
     later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
+    kept, moved = undo.get("kept", []), "import" in merge.data
     for each in (merge, *session.scalars(later.order_by(PersonMerge.id))):
         # Later ones in which the one who stayed was merged with another in turn.
         if each is merge or [merge.id] in each.data["moved"].get(PersonMerge.__tablename__, ()):
@@ -308,8 +310,13 @@ def about_now(
             brought = {phone_id for phone_id, _position in each.data["phones"]} - {*own}
             values = {name: filled[name] for name in values if name in filled}
             phones = [phone_id for phone_id in phones if phone_id in brought]
-    now = {"contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones, "moved": True}
-    return {**undo, **now}
+            # The file said the same of the one who stayed as well.
+            moved = moved or any(import_id == by for import_id, *_alone in each.data.get("joined", ()))
+            twins = each.data["dropped"].get("kept_values", ())
+            theirs = {row["name"] for row in twins if row["import_id"] == by}
+            kept = [name for name in kept if name not in theirs]
+    now = {"contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones, "kept": kept}
+    return {**undo, **now, "moved": moved}
 
 
 def _years_asked(session: Session, issues: Sequence[Issue]) -> dict[object, _Decided]:

@@ -271,7 +271,7 @@ class ContactMerger:
         if person is None:
             return self._create(row), "created"
         facts = self._facts(row)
-        self._note_stated_before(person, facts, self._phones_of(row))
+        self.note_stated_before(person, facts, self._phones_of(row))
         changed = person.add_facts(facts, newer=self._newer(person, facts))
         for phone_id in self._phones_of(row):
             if phone_id not in person.phones and (person.id, phone_id) not in self._former_owners:
@@ -293,7 +293,7 @@ class ContactMerger:
         self._seen_again.add(person.id)
         return person, "updated" if changed else "unchanged"
 
-    def _note_stated_before(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
+    def note_stated_before(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
         """Note what the imports before stated, if a row is the first to differ: so far each stated all that is known.
 
         But what an officer has put right, or an answer said of the smartphone. This import did, too, where it had them further up.
@@ -436,10 +436,10 @@ class ContactMerger:
             if stated is not None:
                 self._stated[contact_id] = stated
 
-        for contact_id, key in self._session.execute(
-            select(PersonMerge.kept_id, PersonMerge.name_key).where(PersonMerge.kept_id.in_(people))
-        ):
-            self._people[contact_id].further_keys.add(key)
+        for merge in self._session.scalars(select(PersonMerge).where(PersonMerge.kept_id.in_(people))):
+            self._people[merge.kept_id].further_keys.add(merge.name_key)
+            unstated = merge.data.get("unstated", {"fields": {}, "phones": []})
+            self._other_changes.setdefault(merge.kept_id, []).append((unstated["fields"], unstated["phones"]))
         self._load_other_changes(people)
 
     def _load_other_changes(self, people: Select[tuple[int]]) -> None:
@@ -587,6 +587,15 @@ class ContactMerger:
                 *(phone_id for phone_id in phones if phone_id not in change.phones),
             ]
         self._session.flush()
+
+
+def note_stated(session: Session, people: Collection[int], *, now: datetime) -> None:
+    """Note of these people what each import so far stated, as if something else were stated now: they are about to be merged."""
+    nobody = ListImport(id=0, list_id=0)
+    merger = ContactMerger(session, nobody, phones={}, in_use=(), known_areas=set(), now=now)
+    for each in people:
+        merger.note_stated_before(merger.load(each), {}, [])
+    merger.write()
 
 
 _SEX_CODES: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}

@@ -38,7 +38,7 @@ from outreach.models.contacts import (
     Membership,
     PersonMerge,
 )
-from outreach.rules.errors import WrongState
+from outreach.rules.errors import NotFound, WrongState, or_raise
 from outreach.rules.identity import name_key, name_order
 from outreach.use_cases import use_case
 
@@ -76,13 +76,14 @@ def retract_decision(session: Session, issue_id: int, *, user: User, now: dateti
     """Retract a decision. Returns how many issues are open again.
 
     Values that others changed since stay as they are. Raises NotFound, NotAllowed, WrongState if it is no
-    decision of the user or cannot be retracted.
+    decision of the user or cannot be retracted, as where its person was merged since with another one of the file.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_issue(session, issue_id, user=user)
     lock_imports(session)
     lock_removal(session)
-    first = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
+    found = session.get(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
+    first = or_raise(found, NotFound("row_not_found"))  # its file may have been undone meanwhile
     is_own = first.decided_by == user.id and first.decision in _BY_OFFICER and first.key
     if not is_own or (first.reason == WAS_ERASED and first.decision == Decision.DROPPED):
         raise WrongState("decision_final")
@@ -161,6 +162,8 @@ def _undo_decision(
         undone_name, person.name = person.name, undo["name"]
         person.name_key, person.given_key = name_key(person.name), name_order(person.name)
         record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
+    if not undo.get("moved"):
+        _refuse_merged(session, list_import, issue, person)
     other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
     own = session.get(ImportChange, (list_import.id, person.id))
     rows = _other_rows(session, list_import, issue, undo)
@@ -188,6 +191,15 @@ def _undo_decision(
         session.expunge(person)
         remove_people(session, [person.id], now=now)
     withdraw_phones(session, {undo["contact"]: phones}, {undo["contact"]: other_changes})
+
+
+def _refuse_merged(session: Session, list_import: ListImport, issue: ImportIssue, person: Contact) -> None:
+    """Raise WrongState where the person was merged since with another one of the file, who has their place in it now."""
+    for merge in session.scalars(select(PersonMerge).where(PersonMerge.kept_id == person.id)):
+        both = merge.data["dropped"].get(ImportChange.__tablename__, ())
+        is_since = issue.decided_at is not None and merge.merged_at >= issue.decided_at
+        if is_since and any(row["import_id"] == list_import.id for row in both):
+            raise WrongState("row_person_merged")
 
 
 def _remove_questions(session: Session, issue: ImportIssue) -> None:

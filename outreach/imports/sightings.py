@@ -48,9 +48,16 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
     set_columns(session, Membership, *memberships, last_import_id=list_import.id)
 
 
-def record_twins(session: Session, contact_id: int, twins: Collection[Mapping[str, Any]]) -> list[int]:
-    """Record that the imports of these memberships contained a contact who is in the same lists. Returns the imports that are new."""
+def record_twins(
+    session: Session, contact_id: int, twins: Collection[Mapping[str, Any]]
+) -> tuple[list[int], list[list[Any]]]:
+    """Record that the imports of these memberships contained a contact who is in the same lists.
+
+    Returns the imports that are new, and the lists in which the contact is as if put in by hand now, as the other was, each
+    with the import and the row of before.
+    """
     imports: set[int] = set()
+    by_hand: list[list[Any]] = []
     for twin in twins:
         member = session.get_one(Membership, (twin["list_id"], contact_id), populate_existing=True)
         own = {None, member.import_id, member.last_import_id}
@@ -60,8 +67,11 @@ def record_twins(session: Session, contact_id: int, twins: Collection[Mapping[st
                     ImportSighting(contact_id=contact_id, import_id=import_id, list_id=member.list_id)
                 )
                 imports.add(import_id)
+        if twin["import_id"] is None and member.import_id is not None:
+            by_hand.append([member.list_id, member.import_id, member.row])
+            member.import_id = member.row = None
     session.flush()
-    return sorted(imports)
+    return sorted(imports), by_hand
 
 
 def contained_by(list_import: ListImport) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from outreach.contacts.lists import free_name
 from outreach.contacts.phones import create_phones, find_phones, remember_languages
 from outreach.contacts.place_questions import ask_about_places
 from outreach.contacts.references import set_references
@@ -65,15 +66,19 @@ class ImportCounts:
 
 
 def find_or_create_list(session: Session, *, organisation_id: int, name: str, now: datetime) -> ContactList:
-    """Return an organisation's list by name, created if it does not exist; one that was archived or removed is in use again."""
-    contact_list = session.scalar(
-        select(ContactList).where(ContactList.organisation_id == organisation_id, ContactList.name == name)
-    )
+    """Return an organisation's list by name, created if it does not exist; one that was archived is in use again.
+
+    One that was removed is not: its legal basis was that of other people.
+    """
+    is_its = ContactList.name.in_((name, " ".join(name.split())))
+    is_named = (ContactList.organisation_id == organisation_id, is_its)
+    contact_list = session.scalar(select(ContactList).where(*is_named, ~ContactList.hidden))
     if contact_list is None:
+        name = free_name(session, name, organisation_id=organisation_id)
         contact_list = ContactList(organisation_id=organisation_id, name=name, created_at=now)
         session.add(contact_list)
         session.flush()
-    contact_list.hidden, contact_list.archived_at = False, None
+    contact_list.archived_at = None
     return contact_list
 
 

@@ -29,6 +29,7 @@ from outreach.models.contacts import (
     KeptValue,
     ListImport,
     Membership,
+    PersonMerge,
     Phone,
     RemovedPhone,
 )
@@ -172,14 +173,15 @@ def restore_values(
     """Restore a contact's values from before an import.
 
     `values`: name to (value before, value of the import). A value is restored only if it is still the
-    import's and no other import states the same.
+    import's and no other import states the same; where none was before, what the first of the others states is known.
     """
     for name, (before, value) in values.items():
         stating = [other for other in others if name in other.fields]
         if any(other.fields[name][1] == value for other in stating):
             continue
         if getattr(person, name) == value:
-            setattr(person, name, before)
+            first = next((other.fields[name][1] for other in stating), before)
+            setattr(person, name, first if before in (None, "") else before)
         for other in stating:
             if other.fields[name][0] == value:
                 other.fields = {**other.fields, name: [before, other.fields[name][1]]}
@@ -188,15 +190,21 @@ def restore_values(
 def changes_of_other_imports(
     session: Session, list_import: ListImport, people: Collection[int]
 ) -> dict[int, list[ImportChange]]:
-    """Return the changes that other imports made, by contact id."""
+    """Return the changes that other imports made, by contact id, and what was known by none when people were merged."""
     changes: dict[int, list[ImportChange]] = {contact_id: [] for contact_id in people}
     for change in session.scalars(
-        select(ImportChange).where(
+        select(ImportChange)
+        .where(
             ImportChange.contact_id.in_(values_subquery(session, people)),
             ImportChange.import_id != list_import.id,
         )
+        .order_by(ImportChange.import_id)
     ):
         changes[change.contact_id].append(change)
+    merges = select(PersonMerge).where(PersonMerge.kept_id.in_(values_subquery(session, people)))
+    for merge in session.scalars(merges):
+        if unstated := merge.data.get("unstated"):  # by no import, which counts as one that stands
+            changes[merge.kept_id].append(ImportChange(import_id=0, contact_id=merge.kept_id, **unstated))
     return changes
 
 

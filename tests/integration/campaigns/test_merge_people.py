@@ -37,6 +37,7 @@ from outreach.models.contacts import (
     ContactPhone,
     ContactReference,
     ImportIssue,
+    KeptValue,
     ListImport,
     Membership,
     PersonMerge,
@@ -49,7 +50,7 @@ from tests.integration.admin.test_drives import UNTIL_MIDNIGHT, read_page
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.integration.campaigns.test_interleaved_transactions import BLOCKED_S
 from tests.integration.campaigns.test_lifecycle import approved
-from tests.support.lists import bring, local, people, write
+from tests.support.lists import HEADER, bring, directory, local, people, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone, opt_out
@@ -75,7 +76,7 @@ def numbers_of(world, contact_id):
 
 def state(world):
     """All that merging may change, as it is read without the moments of change."""
-    tables = ("contacts", "contact_phones", "memberships", "recipients", "import_changes", "consent_events")
+    tables = ("contacts", "contact_phones", "memberships", "recipients", "consent_events")
     with world.runtime.db.read() as session:
         return sorted(
             (
@@ -125,6 +126,90 @@ def test_a_list_that_had_both_by_two_files_has_the_person_as_long_as_one_of_them
     assert len(world.all(select(Membership.import_id))) == 1
     undo_import(world.runtime, order[1])
     assert world.all(select(Contact.id)) == []
+
+
+def known_of(world):
+    return [(each[0], each[1], *each[4:]) for each in directory(world)]
+
+
+@pytest.mark.parametrize("lists", [("Một", "Hai"), ("Một", "Một")])
+@pytest.mark.parametrize("undone", [(1,), (2,), (3,), (2, 3)])
+def test_what_files_say_of_two_who_were_merged_goes_with_each(world, tmp_path, lists, undone):
+    rows = {n: f"1,Y Hlan {n},195{n},Thôn {n},,{local(n)}" for n in (1, 2)}
+    for n, name in ((1, lists[0]), (2, lists[1]), (2, lists[1])):
+        bring(world, write(tmp_path, rows[n]), name)
+    before = known_of(world)
+    merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.id)))
+    for each in undone:
+        undo_import(world.runtime, each)
+    (there,) = known_of(world)
+    assert there[1:3] == ((1952, "Thôn 2") if undone == (1,) else (1951, "Thôn 1"))
+    expected = {(1,): [2], (2, 3): [1]}.get(undone, [1, 2])
+    assert [*there[3:][: len(expected)]] == [number(each) for each in expected]
+    assert {*there[3 + len(expected) :]} == {lists[each - 1] for each in expected}
+    apart(world, merge_id)  # who is in no list any more is gone
+    assert [each[0] for each in known_of(world)] == [f"Y Hlan {each}" for each in expected]
+    if expected == [1, 2]:
+        assert known_of(world) == before
+    for each in {1, 2, 3}.difference(undone):
+        undo_import(world.runtime, each)
+    assert known_of(world) == []
+
+
+@pytest.mark.parametrize("by_hand", [0, 1])
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_who_was_put_into_a_list_by_hand_stays_in_it_merged_with_one_whom_a_file_brought(
+    world, tmp_path, by_hand, is_undone
+):
+    for n, name in ((1, "Một"), (2, "Hai")):
+        bring(world, write(tmp_path, f"1,Y Hlan {n},,,,{local(n)}"), name)
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    in_list = world.all(select(Membership.list_id).order_by(Membership.contact_id))
+    world.add(Membership(list_id=in_list[1 - by_hand], contact_id=people[by_hand]))
+    before = state(world)
+    merge_id = merge(world, *people)
+    if not is_undone:
+        apart(world, merge_id)
+        assert state(world) == before
+        return
+    for each in (1, 2):
+        undo_import(world.runtime, each)
+    assert world.rows(select(Membership.list_id, Membership.contact_id)) == [
+        (in_list[1 - by_hand], people[0])
+    ]
+    apart(world, merge_id)
+    assert world.rows(select(Membership.list_id, Membership.contact_id)) == [
+        (in_list[1 - by_hand], people[by_hand])
+    ]
+    assert world.all(select(Contact.id)) == [people[by_hand]]
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_row_is_not_given_back_whose_person_stands_for_another_one_of_the_file(world, tmp_path, kept):
+    file, unclear = tmp_path / "list.csv", local(1).replace("000", "OOO", 1)
+    rows = (f"{HEADER},{{ma}}", f"1,Y Hlan 1,1951,,,{unclear},M1", f"2,Y Hlan 2,1952,,,{local(2)},M2")
+    file.write_text("\n".join(rows), encoding="utf-8")
+    bring(world, file)
+    decide(world, Decision.TAKEN)
+    people = world.all(select(Contact.id).order_by(Contact.name))
+    merge_id = merge(world, people[kept], people[1 - kept])
+    if kept == 0:
+        with pytest.raises(WrongState, match="row_person_merged"):
+            take_decision_back(world)
+        apart(world, merge_id)
+    take_decision_back(world)
+    assert [each[1:4] for each in known_of(world)] == [(1952, "", number(2))]
+    assert world.all(select(KeptValue.value)) == ["M2"]
+
+
+def test_what_no_file_says_of_who_was_merged_outlives_every_file(world, tmp_path):
+    kept = world.add_person("Y Hlan 1", FIRST)
+    bring(world, write(tmp_path, f"1,Y Hlan 2,,,,{local(5)}"))
+    merge(world, kept, world.one(select(Contact.id).where(Contact.id != kept)))
+    bring(world, write(tmp_path, f"1,Y Hlan 1,1960,,,{local(5)}"))
+    for each in (1, 2):
+        undo_import(world.runtime, each)
+    assert known_of(world)[0][1:4] == (None, "", FIRST)
 
 
 def test_a_wrong_number_of_a_merged_person_is_not_what_they_answered(world, two):

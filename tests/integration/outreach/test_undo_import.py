@@ -29,7 +29,7 @@ from outreach.models.contacts import (
     Upload,
 )
 from outreach.places.areas import load_areas
-from outreach.rules.errors import WrongState
+from outreach.rules.errors import NotFound, WrongState
 from tests.support.lists import UNITS, bring, count, directory, local, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
@@ -72,6 +72,46 @@ def test_what_one_of_two_rows_about_somebody_says_is_their_own_files(office, tmp
     undo(office, 2)
     assert office.all(select(Phone.e164)) == [number(1)]
     assert office.one(select(Contact.birth_year)) is None
+
+
+def test_a_number_that_an_officer_gave_back_outlives_the_file_that_stated_it(office, tmp_path):
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"), "Một")
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)} / {local(2)}"), "Hai")
+    person = office.one(select(Contact.id))
+    phone = office.one(select(Phone.id).where(Phone.e164 == number(2)))
+    office.do(remove_number, person, phone, note="nhầm")
+    office.do(add_number, person, number(2))
+    undo(office, 2)
+    assert directory(office) == [("A Thun", None, None, None, "", number(1), number(2), "Một")]
+
+
+def test_a_list_named_as_one_that_was_removed_has_nothing_of_it(office, tmp_path):
+    def id_of(name):
+        return office.one(select(ContactList.id).where(ContactList.name == name))
+
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}", "2,Y Rơ,,,,09O0 000 002"), "Một")
+    bring(office, write(tmp_path, f"1,Y Sương,,,,{local(3)}"), "Hai")
+    office.change(ContactList, id_of("Hai"), basis=LegalBasis.CONSENT)
+    office.do(merge_list, id_of("Một"), into=id_of("Hai"))
+    office.do(remove_list, id_of("Hai"))
+    bring(office, write(tmp_path, f"1,Y Sương,,,,{local(3)}", f"2,A Thun,,,,{local(1)}"), "Hai")
+    assert office.get_one(ContactList, id_of("Hai")).basis is None
+    office.do(decide_issue, 1, Decision.TAKEN, phone=local(2))
+    assert [each[-1] for each in directory(office) if each[0] == "Y Rơ"] == ["Một"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_a_row_whose_file_is_undone_at_that_moment_is_not_there(office, tmp_path, monkeypatch):
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}", "2,Y Rơ,,,,09O0 000 002"))
+
+    def undone_before(session, lock=store_rows.lock_imports):
+        monkeypatch.undo()
+        undo(office, 1)
+        lock(session)
+
+    monkeypatch.setattr("outreach.imports.decide_issue.lock_imports", undone_before)
+    with pytest.raises(NotFound):
+        office.do(decide_issue, 1, Decision.TAKEN)
 
 
 @both_databases
