@@ -133,7 +133,7 @@ def merge_people(
     # A list that had both has the person as long as one of the files stands.
     twins = data["dropped"].get(Membership.__tablename__, ())
     data["seen"], data["by_hand"] = record_twins(session, kept.id, twins)
-    both = data["dropped"].get(ImportChange.__tablename__, ())
+    both = data["dropped"].get("import_changes", ())
     data["joined"] = _join_changes(session, kept.id, both)
     last = max((position for _phone, position in phones[kept.id]), default=0)
     session.execute(delete(ContactPhone).where(is_others))

@@ -301,22 +301,29 @@ def about_now(
         is_alone = merge.data.get("import", by) == by
         values = merge.data["filled"] if is_alone else {}
         phones = [phone_id for phone_id, _position in merge.data["phones"]] if is_alone else []
+    now = {"contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones}
+    now |= {"kept": undo.get("kept", []), "moved": "import" in merge.data}
     later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
-    kept, moved = undo.get("kept", []), "import" in merge.data
     for each in (merge, *session.scalars(later.order_by(PersonMerge.id))):
         # Later ones in which the one who stayed was merged with another in turn.
         if each is merge or [merge.id] in each.data["moved"].get(PersonMerge.__tablename__, ()):
-            filled, own = each.data["filled"], each.data["own_phones"]
-            brought = {phone_id for phone_id, _position in each.data["phones"]} - {*own}
-            values = {name: filled[name] for name in values if name in filled}
-            phones = [phone_id for phone_id in phones if phone_id in brought]
-            # The file said the same of the one who stayed as well.
-            moved = moved or any(import_id == by for import_id, *_alone in each.data.get("joined", ()))
-            twins = each.data["dropped"].get("kept_values", ())
-            theirs = {row["name"] for row in twins if row["import_id"] == by}
-            kept = [name for name in kept if name not in theirs]
-    now = {"contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones, "kept": kept}
-    return {**undo, **now, "moved": moved}
+            now |= _left_by_merge(now, each.data, by=by)
+    return {**undo, **now}
+
+
+def _left_by_merge(now: dict[str, Any], merge: dict[str, Any], *, by: int) -> dict[str, Any]:
+    """Return what a merge left of that which a decision on a row of the import `by` stored.
+
+    `moved` if the import said the same of the one who stayed as well.
+    """
+    brought = {phone_id for phone_id, _position in merge["phones"]} - {*merge["own_phones"]}
+    theirs = {row["name"] for row in merge["dropped"].get("kept_values", ()) if row["import_id"] == by}
+    return {
+        "values": {name: merge["filled"][name] for name in now["values"] if name in merge["filled"]},
+        "phones": [phone_id for phone_id in now["phones"] if phone_id in brought],
+        "kept": [name for name in now["kept"] if name not in theirs],
+        "moved": now["moved"] or any(import_id == by for import_id, *_alone in merge.get("joined", ())),
+    }
 
 
 def _years_asked(session: Session, issues: Sequence[Issue]) -> dict[object, _Decided]:

@@ -196,7 +196,7 @@ def _undo_decision(
 def _refuse_merged(session: Session, list_import: ListImport, issue: ImportIssue, person: Contact) -> None:
     """Raise WrongState where the person was merged since with another one of the file, who has their place in it now."""
     for merge in session.scalars(select(PersonMerge).where(PersonMerge.kept_id == person.id)):
-        both = merge.data["dropped"].get(ImportChange.__tablename__, ())
+        both = merge.data["dropped"].get("import_changes", ())
         is_since = issue.decided_at is not None and merge.merged_at >= issue.decided_at
         if is_since and any(row["import_id"] == list_import.id for row in both):
             raise WrongState("row_person_merged")
