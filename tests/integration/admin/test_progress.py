@@ -457,7 +457,7 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
     page = client.get(path).text
     assert "Theo nhà mạng" not in page
     assert "Ủy ban MTTQ" not in page.split("Theo tổ chức")[1]
-    assert "<strong>4</strong>" in page
+    assert '<td class="num">4</td><td class="num">100,0%</td>' in page, "of their own"
 
 
 @both_databases

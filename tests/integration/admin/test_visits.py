@@ -392,7 +392,7 @@ def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(world
 def test_a_case_says_who_said_the_same_and_one_press_labels_them_all_where_all_their_words_are_read(
     world, client, asked
 ):
-    link = f'href="/admin/inbox/alike/{asked[0]}/"'
+    link = f'href="/admin/inbox/alike/{asked[0]}/'
     page = client.get(f"/admin/inbox/{asked[0]}/").text
     assert "3 tin cùng ý: xử lý một lần" in page
     assert link in page
