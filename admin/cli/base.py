@@ -73,16 +73,17 @@ class _Path(click.Path):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            name = os.fsdecode(value)
-            why = LoaError("valid_path", path=name)
-            if os.path.exists(value):
-                why = LoaError("valid_right", path=name)
-            if self.file_okay and os.path.isdir(value):
-                why = LoaError("valid_file", path=name)
-            elif not self.file_okay and os.path.isfile(value):
-                why = LoaError("valid_folder", path=name)
-            vars(error)["why"] = why
+            vars(error)["why"] = self._fault_of(value, os.fsdecode(value))
             raise
+
+    def _fault_of(self, value: Any, path: str) -> LoaError:
+        if not os.path.exists(value):
+            return LoaError("valid_path", path=path)
+        if self.file_okay and os.path.isdir(value):
+            return LoaError("valid_file", path=path)
+        if not self.file_okay and os.path.isfile(value):
+            return LoaError("valid_folder", path=path)
+        return LoaError("valid_right", path=path)
 
 
 A_FILE = _Path(exists=True, dir_okay=False, path_type=Path)

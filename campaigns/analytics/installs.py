@@ -233,8 +233,8 @@ def find_small(
     if not hides_few(campaigns, user):
         return None
     counts = _count_groups(session, campaigns, user=user, as_of=as_of)
-    small, people = _fold(session, counts, Small(), each=False), sum(each.n for each in counts if each.groups)
-    return replace(small, is_all=0 < people < FEWEST, is_each=_has_few_in_one(counts))
+    small, people = _fold(session, counts, Small(), each=False), _count_people(counts)
+    return replace(small, is_all=0 < people[_ALL] < FEWEST, is_each=_has_few_in_one(people))
 
 
 def small_in_drive(session: Session, campaign: Campaign, *, user: User) -> Small | None:
@@ -250,14 +250,19 @@ def small_in_drive(session: Session, campaign: Campaign, *, user: User) -> Small
     counts = _count_groups(session, campaigns, user=user, as_of=None)
     in_drive = _fold(session, counts, Small(), each=False)
     small = in_drive if len(campaigns) == 1 else _fold(session, counts, in_drive, each=True)
-    return replace(small, is_all=_has_few_in_one(counts))
+    return replace(small, is_all=_has_few_in_one(_count_people(counts)))
 
 
-def _has_few_in_one(counts: Sequence[GroupCount]) -> bool:
-    """Return whether a campaign of the drive has few people, or all but few of them."""
+def _count_people(counts: Sequence[GroupCount]) -> Counter[Hashable]:
+    """Return the recipients of a drive, in all and of each campaign."""
     people = Counter[Hashable]()
     for count in counts:
         people.update(dict.fromkeys((_ALL, *count.groups[1:]) if count.groups else (), count.n))
+    return people
+
+
+def _has_few_in_one(people: Counter[Hashable]) -> bool:
+    """Return whether a campaign of the drive has few people, or all but few of them."""
     rest = Counter({each: people[_ALL] - n for each, n in people.items()})
     return is_few(people) or is_few(rest)
 

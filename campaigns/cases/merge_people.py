@@ -121,12 +121,13 @@ def merge_people(
         "own_phones": own,
         "named": session.scalars(select(ContactPhone.phone_id).where(is_others, ContactPhone.is_named)).all(),
     }
-    data["unstated"] = _find_unstated(session, kept, own)
+    known, known_of_other = _find_unstated(session, kept, own), _find_unstated(session, other, theirs)
     data["filled"] = _fill_facts(kept, other)
-    beside = _find_unstated(session, other, theirs)
-    filled = {name: said for name, said in beside["fields"].items() if name in data["filled"]}
-    data["unstated"]["fields"] |= filled
-    data["unstated"]["phones"] += beside["phones"]
+    filled = {name: said for name, said in known_of_other["fields"].items() if name in data["filled"]}
+    data["unstated"] = {
+        "fields": known["fields"] | filled,
+        "phones": known["phones"] + known_of_other["phones"],
+    }
     data["stated"] = _state_for_others(session, kept, other, theirs)
     data["recipients"] = merge_recipients(session, merge, now=now)
     data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
