@@ -598,15 +598,14 @@ def add_reply_routes(api: Api) -> None:
         """What residents said, by any channel, the oldest first."""
         newest = newest_settled(api.runtime.db, Answer.id)
         with api.runtime.db.read() as session:
+            user = bearer().as_user()
             query = (
                 select(Answer, Campaign.is_health, Recipient.contact_id)
                 .join(Recipient, Recipient.id == Answer.recipient_id)
                 .join(Campaign, Campaign.id == Answer.campaign_id)
                 .join(ContactList, ContactList.id == Recipient.list_id)
-                .where(
-                    visible_to(session, bearer().as_user(), ContactList.organisation_id), Answer.id <= newest
-                )
-                .where(is_told())
+                .where(visible_to(session, user, ContactList.organisation_id), Answer.id <= newest)
+                .where(is_told(organisations_of(session, user)))
             )
             page, following = page_of(session, query, Answer.id)
             names = _names(session, {contact for _, is_health, contact in page if contact and not is_health})
@@ -721,7 +720,7 @@ def _page(
     user, own = bearer().as_user(), id_prefix(bearer())
     handed_in = Reply.gateway_id.startswith(own, autoescape=True)
     is_own = visible_to(session, user, ContactList.organisation_id)
-    is_seen = or_(and_(is_own, is_told()), handed_in)
+    is_seen = or_(and_(is_own, is_told(organisations_of(session, user))), handed_in)
     query = (
         # Of an opt-out handed in by this system, whose number another organisation wrote to, nothing of theirs is told.
         select(Reply, or_(Campaign.is_health, ~is_own), Recipient.contact_id, Answer.id, is_own)

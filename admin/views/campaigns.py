@@ -40,6 +40,7 @@ from campaigns.analytics.open_tasks import was_returned
 from campaigns.analytics.progress_counts import count_answers, read_promised_of
 from campaigns.answer_totals import sum_totals
 from campaigns.cases.conversation import open_campaign_answers
+from campaigns.cases.handle_case import may_read_answers
 from campaigns.delivery.office_phones import send_test_message
 from campaigns.delivery.reconcile import decide_unknown
 from campaigns.goals.goals import read_campaign_goals
@@ -49,7 +50,7 @@ from campaigns.models.replies import AnswerTotal
 from campaigns.planning.audience import audience_query
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
-from campaigns.planning.drives import list_drives
+from campaigns.planning.drives import asks_of_health, list_drives
 from campaigns.planning.kinds import all_kinds, find_outside_base, words_of
 from campaigns.planning.preview import EXAMPLE_NAME, example_values, facts_of_campaign, read_texts
 from campaigns.privacy.clocks import load_calendar, quiet_days
@@ -58,13 +59,14 @@ from campaigns.reports.take_snapshot import days_with_report
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import InstallShare, share_of
+from campaigns.rules.small_counts import FEWEST
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import SecondWave, send_second_wave
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.db import count_rows
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList
-from outreach.rules.errors import LoaError
+from outreach.rules.errors import LoaError, NotAllowed
 
 PAGE = 25
 
@@ -147,6 +149,8 @@ class CampaignsView(CampaignTextPages):
 
     def _read(self, session: Session, user: User, campaign: Campaign) -> str:
         audience = self.audiences.of_campaign(session, campaign)
+        if audience.people < FEWEST and not may_read_answers(user) and asks_of_health(session, campaign):
+            raise NotAllowed("few_people_hidden")
         shown = sheet_context(session, campaign, audience, user=user, runtime=self.runtime)
         sheet: CampaignSheet = shown["sheet"]
         draft = read_stored_draft(sheet.description, kinds=all_kinds(session))

@@ -514,8 +514,8 @@ class ReachView(AdminPage):
             opened = [step for step in campaign.steps if step.opened_at]
             chosen = next((step for step in opened if step.number == step_number), None)
             seen, step_id = organisations_of(session, user), chosen.id if chosen else None
-            reach = read_reach(session, campaign, seen=seen, now=now, step_id=step_id)
-            reach = fold_reach(reach, small_in_reach(session, campaign, user=user))
+            small = small_in_reach(session, campaign, user=user)
+            reach = fold_reach(read_reach(session, campaign, seen=seen, now=now, step_id=step_id), small)
             history, units = _units(session, campaign)
             districts, communes = _by_place(history, units, reach.areas)
             price = campaign_spending(campaign, self.settings).each_vnd

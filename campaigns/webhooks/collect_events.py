@@ -11,17 +11,17 @@ An event contains ids, labels and counts, never numbers, names or texts.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, CompoundSelect, exists, func, or_, select, text, union
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import AttemptTotal, Message
-from campaigns.models.replies import Answer, InstallReport
+from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.models.webhooks import Delivery, EventPosition, Subscription
 from campaigns.rules.small_counts import FEWEST
 from campaigns.rules.states import AttemptState, CampaignState, MessageState
@@ -86,12 +86,7 @@ def store_marked(session: Session, *, now: datetime) -> int:
     """Store deliveries of events up to the marked ids; returns how many. In the caller's transaction."""
     bookmark = _lock_bookmark(session)
     active = session.scalars(select(Subscription).where(Subscription.ended_at.is_(None)))
-    subscribers = [
-        Subscriber(
-            each, organisations_of(session, User(role=Role.STAFF, organisation_id=each.organisation_id))
-        )
-        for each in active
-    ]
+    subscribers = [Subscriber.of(session, each) for each in active]
     if bookmark is None or not subscribers:
         return 0
     earliest, next_one = _transactions(session)
@@ -126,10 +121,18 @@ def _transactions(session: Session) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """An active subscription with the organisations whose events it gets. None: all of them."""
+    """An active subscription with the organisations whose events it gets (None: all), and the campaigns of whose answers it is told nothing."""
 
     subscription: Subscription
     seen: set[int] | None
+    untold: frozenset[int]
+
+    @classmethod
+    def of(cls, session: Session, subscription: Subscription) -> Self:
+        user = User(role=Role.STAFF, organisation_id=subscription.organisation_id)
+        seen = organisations_of(session, user)
+        untold = session.scalars(select(Campaign.id).where(~is_told(seen)))
+        return cls(subscription, seen, frozenset(untold))
 
     def wants(self, kind: EventKind, since: datetime) -> bool:
         return kind in self.subscription.kinds and since >= self.subscription.made_at
@@ -158,17 +161,18 @@ class EventBuffer:
         *,
         at: datetime,
         of: int | None,
+        answered: int | None = None,
         person: int | None = None,
         is_new: bool = False,
     ) -> None:
         """Add an event of an organisation's people or campaign for each subscriber that may see it.
 
-        `number` tells it from other events of its kind. `person` is whom the event's `reference` names. `is_new`: it became
-        known in this round, whenever it happened: an answer at the door is entered hours later.
+        `number` tells it from other events of its kind. `answered` is the campaign where it is an answer, `person` whom the event's
+        `reference` names. `is_new`: it became known in this round, whenever it happened: an answer at the door is entered hours later.
         """
         people = [person] if person else []
         for subscriber in self.subscribers:
-            if subscriber.sees(of):
+            if subscriber.sees(of) and answered not in subscriber.untold:
                 self.add_for(subscriber, kind, number, data, at=at, people=people, is_new=is_new)
 
     def add_for(
@@ -249,10 +253,18 @@ _FINAL = (MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED,
 _ENDED = (AttemptState.PASSED, *(AttemptState(each.value) for each in _FINAL))
 
 
-def is_told() -> ColumnElement[bool]:
-    """Return the condition for the campaigns, or none, of whose answers other systems are told: not about health where one of the drive has few people."""
-    few = aliased(Campaign)
-    drives = select(few.drive_id).where(few.is_health, few.recipients.between(1, FEWEST - 1))
+def is_told(seen: Collection[int] | None) -> ColumnElement[bool]:
+    """Return the condition for the campaigns, or none, of whose answers a system is told that sees the lists of these organisations.
+
+    None are about health where one of the drive has few people in these lists.
+    """
+    few, owned = aliased(Campaign), aliased(ContactList)
+    drives = select(few.drive_id).join(AnswerTotal, AnswerTotal.campaign_id == few.id).where(few.is_health)
+    if seen is not None:
+        lists = select(owned.id).where(owned.organisation_id.in_(seen))
+        drives = drives.where(AnswerTotal.list_id.in_(lists))
+    people = func.sum(AnswerTotal.people)
+    drives = drives.group_by(few.id, few.drive_id).having(people.between(1, FEWEST - 1))
     return or_(Campaign.id.is_(None), ~Campaign.is_health, Campaign.drive_id.not_in(drives))
 
 
@@ -262,7 +274,6 @@ _REPORTS = (
     .join(Campaign, Campaign.id == InstallReport.campaign_id)
     .join(Recipient, Recipient.id == InstallReport.recipient_id)
     .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-    .where(is_told())
 )
 
 
@@ -272,7 +283,6 @@ _ANSWERS = (
     .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
     .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
     .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-    .where(is_told())
 )
 
 
@@ -289,8 +299,8 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
     rows, last = _read(buffer, _ANSWERS, after, until)
     for answer, owner, is_health, contact_id in rows:
         data, person = describe_answer(answer, is_health=bool(is_health)), None if is_health else contact_id
-        at, kind = answer.at, EventKind.ANSWER_RECORDED
-        buffer.add(kind, answer.id, data, at=at, of=owner, person=person, is_new=True)
+        at, kind, of = answer.at, EventKind.ANSWER_RECORDED, answer.campaign_id
+        buffer.add(kind, answer.id, data, at=at, of=owner, answered=of, person=person, is_new=True)
     return last
 
 
@@ -300,8 +310,8 @@ def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     for report, owner, is_health, contact_id in rows:
         data = {**_describe(report, is_health=is_health), "source": report.source.value}
         person = None if is_health else contact_id
-        at, kind = report.reported_at, EventKind.INSTALL_REPORTED
-        buffer.add(kind, report.id, data, at=at, of=owner, person=person, is_new=True)
+        at, kind, of = report.reported_at, EventKind.INSTALL_REPORTED, report.campaign_id
+        buffer.add(kind, report.id, data, at=at, of=owner, answered=of, person=person, is_new=True)
     return last
 
 
@@ -401,8 +411,8 @@ def collect_withdrawn(buffer: EventBuffer, since: str, read_now: dict[str, tuple
         buffer.session.execute(query.order_by(column, InstallReport.id)) if buffer.is_wanted(kind) else ()
     ):
         data, person = _describe(report, is_health=is_health), None if is_health else contact_id
-        at = report.withdrawn_at or buffer.now
-        buffer.add(kind, report.id, data, at=at, of=owner, person=person, is_new=by_new)
+        at, of = report.withdrawn_at or buffer.now, report.campaign_id
+        buffer.add(kind, report.id, data, at=at, of=owner, answered=of, person=person, is_new=by_new)
     return buffer.now.isoformat()
 
 

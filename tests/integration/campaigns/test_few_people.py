@@ -102,3 +102,47 @@ def test_of_a_drive_of_few_people_nothing_about_health_is_told_to_readers_system
         report = world.read(take_snapshot, UNTIL_MIDNIGHT, drive=drive, day=day, known_until=now)
         assert (bool(report.whole.reported.answered), bool(report.campaigns[0].reported)) == (is_told,) * 2
         assert ("quá ít người" in str(compose(report, UNTIL_MIDNIGHT))) is not is_told
+
+
+def test_a_system_whose_lists_hold_few_people_of_a_large_health_campaign_is_told_none_of_their_answers(
+    world, client
+):
+    administrator = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    women = world.organisation()
+    few = [world.add_person(f"Y {n}", number(100 + n)) for n in range(3)]
+    world.execute(delete(Membership))
+    world.add_list("Chi hội", *few, owner=women)
+    world.add_people(9)
+    hook = {"name": "Cổng", "url": "https://nhan.example/loa", "kinds": [*OFFERED], "is_production": False}
+    world.do(subscribe, organisation_id=women, **hook, by=administrator)
+    _token, text = world.token(administrator, organisation_id=women)
+    api = {"headers": {"Authorization": f"Bearer {text}"}}
+    for kind, is_told in (("tiem-chung", False), ("bluezone", True)):
+        text = f"Mời {kind}. Trả lời 1 hoặc 2. {{link}}"
+        campaign = world.sent(kind=kind, lists=[LIST, "Chi hội"], text=text)
+        world.reply(number(100), "1", gateway_id=kind)
+        found = [
+            each
+            for what in ("answers", "replies")
+            for each in client.get(f"/api/v1/{what}", **api).json[what]
+        ]
+        collect_events(world.runtime.db, now=world.in_hours(1 + is_told))
+        of_people = (EventKind.ANSWER_RECORDED, EventKind.INSTALL_REPORTED)
+        found += world.all(select(Delivery.data).where(Delivery.kind.in_(of_people)))
+        assert sum(each["campaign"] == campaign for each in found) == (4 if is_told else 0), kind
+
+
+@cases((1, False), (5, True))
+def test_whom_a_draft_about_health_leaves_out_of_few_people_is_told_to_no_auditor(
+    world, client, people, is_told
+):
+    world.officer(AUDITOR, Role.AUDITOR)
+    world.add_people(20)
+    text = "Mời tiêm. Trả lời 1 hoặc 2. {link}"
+    world.answers(world.sent(kind="tiem-chung", text=text), {0: Label.INSTALLED})
+    world.add_list("Thôn 3", *world.all(select(Contact.id).order_by(Contact.id).limit(people)))
+    draft = world.draft(kind="tiem-chung", lists=["Thôn 3"], text=text, answered="installed")
+    for reader, sees in ((AUDITOR, is_told), (AUTHOR, True)):
+        signed_in(client, reader)
+        page = client.get(f"/admin/campaigns/{draft}/").text
+        assert ("Thôn 3" in page, "quá ít người" in page) == (sees, not sees), reader
