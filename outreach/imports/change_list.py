@@ -27,14 +27,13 @@ from outreach.imports.sightings import (
     remove_sightings,
 )
 from outreach.imports.store_rows import CHUNK, lock_imports
-from outreach.imports.undo_import import remove_people, undo_changes
+from outreach.imports.undo_import import remove_people, undo_changes, undo_issues
 from outreach.imports.uploads import ENDED
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
     ImportChange,
-    ImportIssue,
     ImportSighting,
     KeptValue,
     LegalBasis,
@@ -163,10 +162,10 @@ def remove_list(session: Session, list_id: int, *, user: User, now: datetime) ->
         # Whom they brought to other lists stays there, as if put in by hand unless another import contained them.
         reassign_contacts(session, true(), list_import=list_import, lists=others)
         remove_sightings(session, list_import=list_import)
+        undo_issues(session, list_import, now=now)
         theirs = (Membership.list_id.in_(others), Membership.import_id == list_import.id)
         set_columns(session, Membership, *theirs, import_id=None, row=None)
-    for table in (ImportIssue, ImportChange):
-        session.execute(delete(table).where(table.import_id.in_(imports)))
+    session.execute(delete(ImportChange).where(ImportChange.import_id.in_(imports)))
     session.execute(delete(ImportSighting).where(ImportSighting.list_id == list_id))
     session.execute(
         update(ListImport)

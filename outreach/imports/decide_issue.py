@@ -305,9 +305,23 @@ def _rename(session: Session, stored: _Stored, *, user: User, now: datetime) -> 
     """Give a person the name of the row that was decided on."""
     issue, contact = stored.issue, session.get_one(Contact, stored.person.id)
     issue.undo = {**(issue.undo or {}), "name": contact.name}
-    contact.name, contact.updated_at = issue.cells["name"][:120], now
-    contact.name_key, contact.given_key = name_key(contact.name), name_order(contact.name)
-    record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
+    _set_name(session, contact, issue.cells["name"][:120], issue=issue, user=user, now=now)
+
+
+def give_name_back(
+    session: Session, issue: ImportIssue, undo: dict[str, Any], *, user: User | None, now: datetime
+) -> None:
+    """Give a person the name of before a decision, recorded in `undo`, unless they have got another one since."""
+    person, before = session.get(Contact, undo.get("contact", 0)), undo.get("name")
+    if person is None or before is None:
+        return
+    given, is_replaced = issue.cells["name"][:120], False
+    renamed = (ImportIssue.contact_id == issue.contact_id, ImportIssue.decision == Decision.RENAMED)
+    for later in session.scalars(select(ImportIssue).where(*renamed, ImportIssue.id != issue.id)):
+        if later.undo and later.undo.get("name") == given:  # what is to be given back by it
+            later.undo, is_replaced = {**later.undo, "name": before}, True
+    if person.name == given and not is_replaced:
+        _set_name(session, person, before, issue=issue, user=user, now=now)
 
 
 def _follow_merges(session: Session, list_import: ListImport, people: Collection[int]) -> None:
@@ -351,20 +365,16 @@ def _merge(
     return _Stored(issue, person, outcome, not was_in_list, last, {} if is_new else values, phones, said)
 
 
-def record_name(
-    session: Session, person: Contact, *, before: str, issue: ImportIssue, user: User, now: datetime
+def _set_name(
+    session: Session, person: Contact, name: str, *, issue: ImportIssue, user: User | None, now: datetime
 ) -> None:
-    """Record in the audit log, under the contact, that a decision or its retraction changed the name."""
-    if person.name != before:
+    """Change a person's name by a decision or its undoing, and record it in the audit log, under the contact."""
+    before, person.name, person.updated_at = person.name, name, now
+    person.name_key, person.given_key = name_key(name), name_order(name)
+    if name != before:
+        changes = {"name": (before, name)}
         audit.record_change(
-            session,
-            "contact.correct",
-            person,
-            user,
-            now,
-            {"name": (before, person.name)},
-            fields=["name"],
-            row=issue.row,
+            session, "contact.correct", person, user, now, changes, fields=["name"], row=issue.row
         )
 
 
@@ -455,7 +465,9 @@ def move_contacts(session: Session, issues: Sequence[ImportIssue], *, now: datet
         if change is None:
             change = ImportChange(import_id=issue.import_id, contact_id=person.id, fields={}, phones=[])
             session.add(change)
-        originals = {name: field[0] for name, field in change.fields.items()}
+        originals = {  # where what is known is this file's
+            name: field[0] for name, field in change.fields.items() if [field[1]] == values.get(name, [])[:1]
+        }
         updated = {name: [originals.get(name, before), value] for name, (before, value) in values.items()}
         change.fields = {**change.fields, **updated}
         session.flush()  # the next row may be about the same contact

@@ -28,6 +28,7 @@ from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.directory import read_stated
 from outreach.core.db import count_rows, insert_rows, set_columns, values_subquery
 from outreach.core.spreadsheets import escape_formula, write_workbook
+from outreach.imports.sightings import lists_into
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, ImportIssue, ListImport, PersonMerge
 from outreach.rules.errors import NotFound, or_raise
@@ -177,13 +178,16 @@ def _counted_as(status: IssueStatus, decision: str | None, *, was_asked: bool) -
 def close_corrected_issues(
     session: Session, rows: Sequence[CheckedRow], *, list_import: ListImport, now: datetime
 ) -> None:
-    """Close issues of earlier imports into the same list that these rows correct, also where another file asks them by now."""
+    """Close issues of earlier imports into the same list, or one that was merged into it, that these rows correct.
+
+    Also where another file asks them by now.
+    """
     for row in rows:
         code = _CODE.fullmatch(row.corrects) if row.corrects else None
         if code is None:
             continue
         same_list = select(ListImport.id).where(
-            ListImport.id == int(code[1]), ListImport.list_id == list_import.list_id
+            ListImport.id == int(code[1]), ListImport.list_id.in_(lists_into(session, list_import.list_id))
         )
         of_row = and_(ImportIssue.import_id.in_(same_list), ImportIssue.row == int(code[2]))
         asked_elsewhere = select(ImportIssue.key).where(
@@ -215,7 +219,8 @@ def remove_issues(session: Session, list_import: ListImport) -> None:
             own[each.key] = each.decision, each.undo
         own.setdefault(each.key, (None, None))
     session.execute(delete(ImportIssue).where(ImportIssue.import_id == list_import.id))
-    same_list = select(ListImport.id).where(ListImport.list_id == list_import.list_id)
+    lists = lists_into(session, list_import.list_id)
+    same_list = select(ListImport.id).where(ListImport.list_id.in_(lists))
     closed = session.scalars(
         select(ImportIssue)
         .where(ImportIssue.import_id.in_(same_list), ImportIssue.decision.in_(_BY_FILE))
@@ -302,7 +307,7 @@ def about_now(
         values = merge.data["filled"] if is_alone else {}
         phones = [phone_id for phone_id, _position in merge.data["phones"]] if is_alone else []
     now = {"contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones}
-    now |= {"kept": undo.get("kept", []), "moved": "import" in merge.data}
+    now |= {"kept": undo.get("kept", []), "moved": "import" in merge.data, "name": None}
     later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
     for each in (merge, *session.scalars(later.order_by(PersonMerge.id))):
         # Later ones in which the one who stayed was merged with another in turn.

@@ -283,6 +283,7 @@ class ContactMerger:
             person.confirm(*other_change, facts=facts, on=self._phones_of(row))
         if person.is_new:  # further up in this chunk
             return person, "merged"
+        person.note_otherwise(facts, but=self._said_before(person))
         self._note_stated(person, facts, self._phones_of(row))
         if person.id not in self._members:
             self._members[person.id] = self._list_import.id
@@ -311,6 +312,11 @@ class ContactMerger:
         self._stated_before[person.id] = fields, numbers, None if is_seen else self._list_import.id
         if not is_seen:  # else there is nothing to confirm
             others.append((fields, numbers))
+
+    def _said_before(self, person: ImportedContact) -> set[str | int]:
+        """Return the facts that this import stated of a contact further up: each import states one value."""
+        fields, _numbers, but = self._stated_before.get(person.id, ({}, [], 0))
+        return self._own_changes.get(person.id, set()).union(fields if but is None else ())
 
     def _note_stated(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
         """Note what a row states of a contact whom another organisation recorded."""
@@ -607,7 +613,7 @@ class ImportedContact:
     """Contact as an import sees it: what is known, and what its rows add.
 
     A new one has no id until written. `added` is what this chunk adds to an existing contact: the value
-    before and its own. `confirmed` is what it states as well as another import that added it.
+    before and its own. `confirmed` is what it states as well as another import that added it, or otherwise than is known.
     """
 
     id: int
@@ -661,6 +667,12 @@ class ImportedContact:
                 self.confirmed[name] = [before, value]
         known = {*self.phones_added, *self.phones_confirmed}
         self.phones_confirmed += [phone_id for phone_id in on if phone_id in phones and phone_id not in known]
+
+    def note_otherwise(self, facts: dict[str, Any], *, but: Collection[str | int]) -> None:
+        """Remember what a row states otherwise than is known: it is what is known once nobody states the other any more."""
+        for name, value in _only_said(facts).items():
+            if value != self.facts[name] and name not in {*but, *self.added, *self.confirmed}:
+                self.confirmed[name] = ["" if name == "village" else None, value]
 
     def contradicts(self, facts: dict[str, Any]) -> bool:
         """Return whether sex or year of birth differ."""

@@ -16,13 +16,23 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
 from outreach.core.db import change_rows
-from outreach.imports.decide_issue import record_name
-from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, about_now, find_issue, recount
+from outreach.imports.decide_issue import give_name_back
+from outreach.imports.issues import (
+    OTHER_COMMUNE,
+    STORED,
+    WAS_ERASED,
+    Decision,
+    IssueStatus,
+    about_now,
+    find_issue,
+    recount,
+)
 from outreach.imports.kept_values import remove_values
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import (
     changes_of_other_imports,
+    remove_answered,
     remove_people,
     restore_values,
     withdraw_phones,
@@ -39,7 +49,6 @@ from outreach.models.contacts import (
     PersonMerge,
 )
 from outreach.rules.errors import NotFound, WrongState, or_raise
-from outreach.rules.identity import name_key, name_order
 from outreach.use_cases import use_case
 
 OFFERED_FOR = timedelta(hours=1)
@@ -158,10 +167,7 @@ def _undo_decision(
     person = session.get(Contact, undo["contact"])
     if person is None:
         return
-    if undo.get("name") is not None and person.name == issue.cells["name"][:120]:
-        undone_name, person.name = person.name, undo["name"]
-        person.name_key, person.given_key = name_key(person.name), name_order(person.name)
-        record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
+    give_name_back(session, issue, undo, user=user, now=now)
     if not undo.get("moved"):
         _refuse_merged(session, list_import, issue, person)
     other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
@@ -172,6 +178,9 @@ def _undo_decision(
     if own and "joined" in undo and is_told and not was_seen and not undo.get("moved"):
         # All that the file says of them this row and others like it said, also what was noted since, when another file came.
         undo = {**undo, "values": own.fields, "phones": own.phones}
+    if own and issue.reason == OTHER_COMMUNE:  # what was known before may be so no more
+        values = {name: own.fields.get(name, change) for name, change in undo.get("values", {}).items()}
+        undo = {**undo, "values": values if values.get("area_code", [None])[0] else {}}
     for n, (other, record) in enumerate(rows):
         undo, held = _hand_over(undo, record)
         if n == 0 and "joined" in undo and not was_seen:  # it has them in the list from now on
@@ -184,7 +193,8 @@ def _undo_decision(
     restore_values(person, values, other_changes)
     follow_answer(session, person)
     person.updated_at = now
-    _forget(session, list_import, undo)
+    _forget(session, list_import, undo, is_answer=issue.reason == OTHER_COMMUNE)
+    remove_answered(session, [person.id])
     is_alone = _leave_list(session, list_import, issue, undo, another)
     session.flush()
     if is_alone:
@@ -277,8 +287,11 @@ def _leave_list(
     return undo.get("outcome") == "created"
 
 
-def _forget(session: Session, list_import: ListImport, undo: dict[str, Any]) -> None:
-    """Forget what a decided row added to what its file says of a person, not what another row of the file had said before."""
+def _forget(session: Session, list_import: ListImport, undo: dict[str, Any], *, is_answer: bool) -> None:
+    """Forget what a decided row added to what its file says of a person, not what another row of the file had said before.
+
+    What a row says that was stored before its question was answered, its file says still.
+    """
     contact_id = undo["contact"]
     if kept := undo.get("kept"):
         of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == contact_id)
@@ -287,7 +300,13 @@ def _forget(session: Session, list_import: ListImport, undo: dict[str, Any]) -> 
     if change is None:
         return
     values, phones = undo.get("values", {}), undo.get("phones", [])
-    change.fields = {name: field for name, field in change.fields.items() if name not in values}
+    left = {name: field for name, field in change.fields.items() if name not in values}
+    said = (
+        {name: ["" if name == "village" else None, change.fields[name][1]] for name in values}
+        if is_answer
+        else {}
+    )
+    change.fields = {**left, **said}
     change.phones = [phone_id for phone_id in change.phones if phone_id not in phones]
     if not change.fields and not change.phones:
         session.delete(change)

@@ -16,18 +16,29 @@ from outreach.models.contacts import ContactList, ImportSighting, ListImport, Me
 
 def lists_with(session: Session, list_import: ListImport) -> list[int]:
     """Return the lists that may have people of an import: its own, and those into which it was merged or split."""
-    organisation = select(ContactList.organisation_id).where(ContactList.id == list_import.list_id)
-    sources = session.execute(
-        select(ContactList.id, ContactList.sources).where(
-            ContactList.organisation_id == organisation.scalar_subquery()
-        )
-    ).all()
-    found: set[int] = set()
-    new = {list_import.list_id}
+    sources = _read_sources(session, list_import.list_id)
+    found, new = set[int](), {list_import.list_id}
     while new:
         found |= new
-        new = {list_id for list_id, others in sources if not found.isdisjoint(others)} - found
+        new = {list_id for list_id, others in sources.items() if not found.isdisjoint(others)} - found
     return sorted(found)
+
+
+def lists_into(session: Session, list_id: int) -> set[int]:
+    """Return the lists whose people a list may have: itself, and those that were merged into it or that it was split from."""
+    sources = _read_sources(session, list_id)
+    found, new = set[int](), {list_id}
+    while new:
+        found |= new
+        new = {other for each in new for other in sources.get(each, ())} - found
+    return found
+
+
+def _read_sources(session: Session, list_id: int) -> dict[int, list[int]]:
+    """Return the lists of a list's organisation, each with those that were merged into it or that it was split from."""
+    organisation = select(ContactList.organisation_id).where(ContactList.id == list_id).scalar_subquery()
+    sources = select(ContactList.id, ContactList.sources).where(ContactList.organisation_id == organisation)
+    return dict(session.execute(sources).all())
 
 
 def record_sighting(session: Session, contacts: Collection[int], *, list_import: ListImport) -> None:

@@ -16,8 +16,9 @@ from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
 from outreach.contacts.wishes import keep_holders
 from outreach.core.db import is_referenced, set_columns, values_subquery
+from outreach.imports.decide_issue import give_name_back
 from outreach.imports.erasures import keep_wishes_of
-from outreach.imports.issues import remove_issues
+from outreach.imports.issues import OTHER_COMMUNE, Decision, about_now, remove_issues
 from outreach.imports.kept_values import remove_values
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
@@ -26,6 +27,7 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     ImportChange,
+    ImportIssue,
     KeptValue,
     ListImport,
     Membership,
@@ -65,9 +67,18 @@ def undo_import_rows(session: Session, list_import: ListImport, *, limit: int, n
         remove_sightings(session, list_import=list_import)
         owner = session.get_one(ContactList, list_import.list_id).organisation_id
         remove_values(session, KeptValue.import_id == list_import.id, organisation_id=owner)
-        remove_issues(session, list_import)
+        undo_issues(session, list_import, now=now)
         list_import.undone_at = now
     return done
+
+
+def undo_issues(session: Session, list_import: ListImport, *, now: datetime) -> None:
+    """Remove the issues of an import, and the names that people have by decisions on them."""
+    renamed = (ImportIssue.import_id == list_import.id, ImportIssue.decision == Decision.RENAMED)
+    for issue in session.scalars(select(ImportIssue).where(*renamed).order_by(ImportIssue.id.desc())).all():
+        undo = about_now(session, issue.undo or {}, by=list_import.id, decided_at=issue.decided_at)
+        give_name_back(session, issue, undo, user=None, now=now)
+    remove_issues(session, list_import)
 
 
 def _undo_memberships(session: Session, list_import: ListImport, limit: int, *, now: datetime) -> int:
@@ -173,18 +184,22 @@ def restore_values(
     """Restore a contact's values from before an import.
 
     `values`: name to (value before, value of the import). A value is restored only if it is still the
-    import's and no other import states the same; where none was before, what the first of the others states is known.
+    import's, and one that another import states as well only where none was before: then what the first of the others states is known.
     """
     for name, (before, value) in values.items():
         stating = [other for other in others if name in other.fields]
-        if any(other.fields[name][1] == value for other in stating):
-            continue
-        if getattr(person, name) == value:
-            first = next((other.fields[name][1] for other in stating), before)
-            setattr(person, name, first if before in (None, "") else before)
-        for other in stating:
+        is_stated = any(other.fields[name][1] == value for other in stating)
+        is_first = before in (None, "")
+        if getattr(person, name) == value and (is_first or not is_stated):
+            setattr(person, name, stating[0].fields[name][1] if is_first and stating else before)
+        for other in stating if not is_stated else ():
             if other.fields[name][0] == value:
                 other.fields = {**other.fields, name: [before, other.fields[name][1]]}
+    if "area_code" in values and not person.area_code:  # what was no question as long as a commune was known
+        asked = (
+            other.fields["place_question_id"][1] for other in others if "place_question_id" in other.fields
+        )
+        person.place_question_id = person.place_question_id or next(asked, None)
 
 
 def changes_of_other_imports(
@@ -204,7 +219,7 @@ def changes_of_other_imports(
     merges = select(PersonMerge).where(PersonMerge.kept_id.in_(values_subquery(session, people)))
     for merge in session.scalars(merges):
         if unstated := merge.data.get("unstated"):  # by no import, which counts as one that stands
-            changes[merge.kept_id].append(ImportChange(import_id=0, contact_id=merge.kept_id, **unstated))
+            changes[merge.kept_id].insert(0, ImportChange(import_id=0, contact_id=merge.kept_id, **unstated))
     return changes
 
 
@@ -226,5 +241,18 @@ def undo_changes(
         person.updated_at = now
         session.delete(change)
     session.flush()
+    remove_answered(session, [change.contact_id for change in changes])
     withdraw_phones(session, {change.contact_id: change.phones for change in changes}, others)
     return len(changes)
+
+
+def remove_answered(session: Session, people: Collection[int]) -> None:
+    """Remove the questions whether these people live in another commune which is the one that is known by now."""
+    known = select(Contact.area_code).where(Contact.id == ImportIssue.contact_id).scalar_subquery()
+    session.execute(
+        delete(ImportIssue)
+        .where(ImportIssue.contact_id.in_(values_subquery(session, people)))
+        .where(ImportIssue.reason == OTHER_COMMUNE, ImportIssue.cells["area_code"].as_string() == known)
+        .where(ImportIssue.decision.is_(None) | (ImportIssue.decision == Decision.SUPERSEDED))
+        .execution_options(synchronize_session=False)
+    )

@@ -582,11 +582,13 @@ def test_what_a_list_that_only_names_a_person_said_gives_way_to_the_recording_or
         undo_import(world.runtime, said)
         assert facts_of(world, "Y Ngân") == THEIRS
         undo_import(world.runtime, unknown)
+        born = 1972
     else:
         undo_import(world.runtime, unknown)
         assert facts_of(world, "Y Ngân") == OWN
         undo_import(world.runtime, said)
-    assert facts_of(world, "Y Ngân") == (None, "", None, None)
+        born = 1950
+    assert facts_of(world, "Y Ngân") == (born, "Làng Kô", None, False), "what the files say that stand"
 
 
 def test_a_village_that_only_others_stated_goes_with_its_commune_and_comes_back_with_it(

@@ -5,14 +5,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from outreach.imports.change_list import archive_list, remove_list, split_list
+from outreach.imports import store_rows
+from outreach.imports.change_list import archive_list, merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
-from outreach.imports.issues import Decision
+from outreach.imports.issues import Decision, export_issues
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.uploads import undo_import
-from outreach.models.contacts import Contact, ContactList
+from outreach.models.contacts import Contact, ContactList, ImportIssue
 from outreach.places.areas import load_areas
 from tests.support.lists import UNITS, bring, directory, local, write
+from tests.support.tables import cases
 from tests.support.world import number
 
 OWN = "Hội viên"
@@ -121,3 +123,125 @@ def test_a_list_that_was_split_leaves_nobody_what_it_alone_said_when_it_is_remov
     assert told(office) == [("A Thun", None, "", number(1), "Khác"), ("Y Hlan", 1960, "", number(2), left)]
     undo_import(office.runtime, 1)
     assert [name for name, *_ in told(office)] == ["Y Hlan"]
+
+
+LESS = "1,Y Hlan,,,,{0}"
+ONE, TWO = "1,Y Hlan,1990,Thôn 1,Đắk Mar,{0}", "1,Y Hlan,1991,Thôn 2,Đắk La,{0}"
+BOTH = f"{TWO}\n2,Y Hlan,1992,Thôn 3,Đắk Ui,{{0}}"
+HOME, NEW_HOME = (1990, "23512", "Thôn 1"), (1991, "23524", "Thôn 2")
+
+
+@cases(
+    ((ONE, TWO), (1,), NEW_HOME),
+    ((ONE, TWO), (2,), HOME),
+    ((ONE, BOTH), (1,), NEW_HOME),
+    ((ONE, TWO, ONE), (1,), NEW_HOME),
+    ((ONE, TWO, ONE), (1, 2), HOME),
+    ((ONE, TWO, LESS, ONE), (1, 2), HOME),
+    ((LESS, TWO, ONE), (2,), HOME),
+    (("1,Y Hlan,,,,09O5 OOO 001", ONE, TWO), (2,), NEW_HOME),
+)
+@pytest.mark.parametrize(("chunk", "lists"), [(1, (OWN,)), (1000, (OWN, "Khác", "Nữa"))])
+def test_of_files_that_contradict_each_other_the_first_that_stands_is_right(
+    office, tmp_path, monkeypatch, chunk, lists, files, undone, left
+):
+    monkeypatch.setattr(store_rows, "CHUNK", chunk)
+    for n, row in enumerate(files):
+        bring(office, write(tmp_path, row.format(local(1), local(1))), lists[n % len(lists)])
+    for import_id in undone:
+        undo_import(office.runtime, import_id)
+    ((_name, born, _sex, area, village, *_),) = directory(office)
+    assert (born, area, village) == left
+
+
+def decisions(world):
+    rows = world.all(select(ImportIssue).order_by(ImportIssue.id))
+    return [(each.import_id, each.decision) for each in rows]
+
+
+@pytest.mark.parametrize("back", ["undone", "its list removed"])
+def test_a_row_put_right_in_the_list_that_took_its_list_over_is_asked_about_no_more(office, tmp_path, back):
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", "2,Y Rơ,,,,09O5 OOO 123"), "Một")
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(3)}"), "Hai")
+    office.do(merge_list, find_list(office, "Một"), into=find_list(office, "Hai"))
+    out = tmp_path / "errors.csv"
+    office.read(export_issues, 1, out)
+    out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(2).encode()))
+    bring(office, out, "Hai")
+    assert decisions(office) == [(1, Decision.CORRECTED)]
+    if back == "undone":
+        undo_import(office.runtime, 3)
+    else:
+        office.do(remove_list, find_list(office, "Hai"))
+    assert decisions(office) == [(1, None)]
+
+
+FIRST, SECOND, THIRD = "Nguyễn Thị Hoa", "Nguyễn Thị Ngọc Hoa", "Nguyễn Thị Ngọc Hoàn"
+
+
+@cases(
+    ((SECOND,), (2,), FIRST),
+    ((SECOND,), (1,), SECOND),
+    ((SECOND, SECOND), (2, 3), FIRST),
+    ((SECOND, THIRD), (2,), THIRD),
+    ((SECOND, THIRD), (3,), SECOND),
+    ((SECOND, THIRD), (2, 3), FIRST),
+)
+def test_a_name_given_by_a_decision_goes_with_the_file_of_its_row(office, tmp_path, names, undone, left):
+    bring(office, write(tmp_path, f"1,{FIRST},,,,{local(1)}"), "Một")
+    for name in names:
+        bring(office, write(tmp_path, f"1,{name},,,,{local(1)}"), "Hai")
+        for each in office.all(select(ImportIssue.id).where(ImportIssue.decision.is_(None))):
+            office.do(decide_issue, each, Decision.RENAMED)
+    for each in undone:
+        undo_import(office.runtime, each)
+    assert [name for name, *_ in directory(office)] == [left]
+
+
+def test_a_name_given_by_a_decision_goes_with_the_list_of_its_row(office, tmp_path):
+    bring(office, write(tmp_path, f"1,{FIRST},,,,{local(1)}"), "Một")
+    bring(office, write(tmp_path, f"1,{SECOND},,,,{local(1)}"), "Hai")
+    office.do(decide_issue, 1, Decision.RENAMED)
+    office.do(remove_list, find_list(office, "Hai"))
+    assert [name for name, *_ in directory(office)] == [FIRST]
+
+
+def asked(world):
+    """The communes that are asked about."""
+    waiting = select(ImportIssue).where(ImportIssue.decision.is_(None)).order_by(ImportIssue.id)
+    return [each.cells["area_code"] for each in world.all(waiting)]
+
+
+@cases(
+    ("undo 1", NEW_HOME, []),
+    ("moved, back", HOME, ["23524"]),
+    ("moved, back, undo 1", NEW_HOME, []),
+    ("moved, undo 1", NEW_HOME, []),
+    ("moved, undo 1, back", NEW_HOME, ["23524"]),
+    ("moved, undo 2", HOME, []),
+    ("moved, undo 1, undo 2", None, []),
+    ("moved, undo 1, back, undo 2", None, []),
+    ("moved, back, undo 2", HOME, []),
+    ("undo 1, undo 2", None, []),
+)
+def test_where_somebody_lives_is_what_the_files_that_stand_and_the_answer_say(
+    office, tmp_path, steps, left, questions
+):
+    for row in ("1,Y Hlan,,,,{0}", ONE, TWO):
+        bring(office, write(tmp_path, row.format(local(1))))
+    for step in steps.split(", "):
+        if step == "moved":
+            office.do(decide_issue, 1, Decision.ANSWERED, has_moved=True)
+        elif step == "back":
+            office.do(retract_decision, 1)
+        else:
+            undo_import(office.runtime, int(step[-1]) + 1)
+    ((_name, _born, _sex, area, village, *_),) = directory(office)
+    assert ((area, village), asked(office)) == ((left or (None, None, ""))[1:], questions)
+
+
+def test_who_lives_where_a_file_said_that_is_undone_is_asked_about_as_another_file_wrote_it(office, tmp_path):
+    bring(office, write(tmp_path, ONE.format(local(1))))
+    bring(office, write(tmp_path, f"1,Y Hlan,,,xã Lạ Hoắc,{local(1)}"))
+    undo_import(office.runtime, 1)
+    assert office.one(select(Contact.place_question_id)) is not None
