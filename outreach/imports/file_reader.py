@@ -53,9 +53,11 @@ from outreach.rules.phone_texts import (
     is_gone,
     is_of_sender,
     is_wrong,
+    join_heads,
     sent_by,
     split_line,
     split_message,
+    tells_of_phone,
 )
 
 _MOST_BYTES = 100 * 2**20  # of one part
@@ -591,8 +593,11 @@ def _chat_rows(path: Path, encoding: str) -> Iterator[list[str]]:
     for line, by, text in _messages(path, encoding):
         sender, above = (by, "") if by is not None and by != sender else (sender, above)
         row = split_line(text) or list(filter(None, [line]))
-        if len(row) < 2:
-            above = (f"{above}, {text}" if above else text)[:_LONGEST_ABOVE]
+        if len(row) < 2 and begins_with_family(above) and tells_of_phone(text):  # cut short
+            row, above = split_line(f"{above}, {text}") or row, ""
+        elif len(row) < 2:
+            joined = f"{above}, {text}" if above and not is_full_name(text) else text
+            above = joined[:_LONGEST_ABOVE]
         elif sender and not is_full_name(row[1]):
             of = above if begins_with_family(above) else plain_name(sender)
             if row[2] == text.strip() and is_full_name(of):
@@ -633,8 +638,8 @@ def _said(path: Path, encoding: str) -> tuple[list[tuple[str, str]], Counter[str
 
 def _messages(path: Path, encoding: str) -> Iterator[tuple[str, str | None, str]]:
     """Yield each line, who sent it and what it says, for each of several people in a line."""
-    for line in _lines(path, encoding):
-        whole = normalize("NFC", line.strip())
+    for line in join_heads(_lines(path, encoding)):
+        whole = normalize("NFC", line)
         by, text = sent_by(whole)
         yield from ((whole, None if n else by, part) for n, part in enumerate(split_message(text)))
 
@@ -658,7 +663,7 @@ def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator
 def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
     """Check for lines as pasted from a chat: no headings, and people in most lines, not in cells."""
     with path.open(encoding=encoding, newline="") as file:
-        lines = [line for line in file.read(_HEAD_BYTES).splitlines()[:ROWS_SEARCHED] if line.strip()]
+        lines = [*join_heads(file.read(_HEAD_BYTES).splitlines()[:ROWS_SEARCHED])]
     known, _split = _score([line for line in lines if sent_by(line)[0] is None], separator)
     if known > 1 or any(line.count(separator) > 1 for line in lines if separator == "\t"):
         return False

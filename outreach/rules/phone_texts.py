@@ -5,7 +5,7 @@ numbers, years, identity papers.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -56,6 +56,10 @@ _ITEM = re.compile(
 _SENT = re.compile(
     r"\s*(?:\[[\d:, ./-]{4,25}(?:[AP]M)?\]|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d(?::\d\d)?(?: [AP]M)? ?-)\s*"
     r"(?:(?P<sender>[^:]{1,40}):\s+)?"
+)
+_LONGEST_SENDER = 40
+_HOUR_ALONE = re.compile(
+    r"\s*(?:\d{1,2}/\d{1,2}(?:/\d{2,4})?,? )?\d{1,2}:\d\d(?::\d\d)?(?: [AP]M)?(?:,? \d{1,2}/\d{1,2}(?:/\d{2,4})?)?\s*"
 )
 _LETTERS_O = re.compile(r"(?<![^\W_])[Oo](?=\d\d[\dOo])|(?<=\d)[Oo]{1,4}(?=\d)|(?<=\d )[Oo]{3}(?= \d)")
 _KIN = re.compile(r"\b(?:con|vợ|chồng|cháu|mẹ|má|cha|bố|em|anh|chị|người)\b")
@@ -353,7 +357,7 @@ def split_message(text: str) -> list[str]:
     """Return what a message says of each of several people: behind a number, or words for it, somebody else may be named."""
     parts, start = list[str](), 0
     for sign in _NEXT.finditer(text):
-        if _tells_of_phone(text[start : sign.start()]):
+        if tells_of_phone(text[start : sign.start()]):
             name = _FILLERS.sub("", _ITEM.sub("", text[sign.end() :], count=1))
             if begins_with_family(name) and not name[:5].islower() and split_line(name) is not None:
                 parts.append(text[start : sign.start()])
@@ -361,7 +365,7 @@ def split_message(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _tells_of_phone(text: str) -> bool:
+def tells_of_phone(text: str) -> bool:
     """Check for a number, also one cut short, or words that there is none or that it is another's."""
     words = _words(text)
     is_told = states_no_phone(words) or _NUMBER_ELSEWHERE.search(words)
@@ -395,8 +399,27 @@ def _without_phone(number: str, text: str) -> list[str] | None:
     if begins_with_family(name):
         name = (name if number else name.removesuffix(behind_name(name))).partition(" 19")[0]
     rest = text[len(name) :]
-    is_person = number or (begins_with_family(text) and _tells_of_phone(rest))
+    is_person = number or (begins_with_family(text) and tells_of_phone(rest))
     return [number, name.strip(_EDGES), "", (said + rest).strip(_EDGES)] if is_person and name else None
+
+
+def join_heads(lines: Iterable[str]) -> Iterator[str]:
+    """Yield a chat's lines; where who sent a message and the hour have a line each, both stand before its first line.
+
+    Such a sender is the first line of all or below an empty one, and tells of no phone; else the hour's line is left out.
+    """
+    kept, is_first, is_next_first, head = "", False, True, ""
+    for line in map(str.strip, lines):
+        if _HOUR_ALONE.fullmatch(line):
+            if kept and is_first and len(kept) <= _LONGEST_SENDER and not tells_of_phone(kept):
+                head, kept = f"[{line}] {kept}: ", ""
+            continue
+        if kept:
+            yield head + kept
+            head = ""
+        kept, is_first, is_next_first = line, is_next_first, not line
+    if kept:
+        yield head + kept
 
 
 def sent_by(line: str) -> tuple[str | None, str]:

@@ -425,6 +425,27 @@ def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stan
     assert read["Y Blưm"] == ("ok", ("+84905000127",))
 
 
+def test_a_chat_copied_with_sender_and_hour_on_lines_of_their_own_and_numbers_below_their_names(tmp_path):
+    text = (
+        "Trạm xã\n08:12 12/03/2025\nGửi danh sách trước 16h nhé\n\nYTTB thôn 1\n08:40\n1. Y Blưm - 0905000123\n"
+        "2. A Lâu - chưa có đt\n\nYTTB thôn 2\n09:31\nTrần Văn An\n+84 905 000 124\nLê Thị Mai\n0905 000 12\n"
+        "Võ Xuân Chiến\n0905 000 125\n\nYTTB thôn 3\n10:02\nY Mơn, 1999, 0905000126, bé trai 3 tháng\n"
+    )
+    read = [
+        (row.name, row.phone.status.value, row.phone.numbers)
+        for row in rows_of(tmp_path, text, name="chat.txt")
+        if row.name
+    ]
+    assert [row for row in read if row[1] == "ok"] == [
+        ("Y Blưm", "ok", ("+84905000123",)),
+        ("Trần Văn An", "ok", ("+84905000124",)),
+        ("Võ Xuân Chiến", "ok", ("+84905000125",)),
+        ("Y Mơn", "ok", ("+84905000126",)),
+    ]
+    assert {("A Lâu", "reject", ()), ("Lê Thị Mai", "reject", ())} <= {*read}
+    assert not any("YTTB" in name or ":" in name for name, _, _ in read)
+
+
 def test_a_chat_in_long_messages_names_people_of_rarer_families_in_a_line_and_above_their_number(tmp_path):
     text = (
         "[07:42, 14/03/2026] Bản Mới: ds tổ vay vốn\n1. Xồng Bá Dếnh 0905000123\n2. Lầu Y Mỷ chưa có sđt\n"
