@@ -5,10 +5,11 @@ residents, faults of the gateway, and counts. Also here: templates, the headers 
 times.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from simulator.twilio_api import MAX_BODY, MOBILE, read_form
 
 ROWS = 50
 CONVERSATION_LIMIT = 200
-QUICK_REPLIES = ("1", "2", "3", "4", "TC")
+# An answer of a message: "1 đã cài", "2: chưa". Steps of an explanation have a point, "1. Mở".
+_OFFERED = re.compile(r"(?<![\w/.])([1-9]) ?[:=)-]? ?(?=[^\W\d_])")
 
 
 def add_routes(app: web.Application, simulation: Simulation) -> None:
@@ -91,7 +93,7 @@ class _PhonePages:
             bubbles=self._bubbles(phone),
             phone_version=self._version(phone.version),
             others=[self._row(other) for other in islice(reversed(self._store.phones.values()), 8)],
-            quick_replies=QUICK_REPLIES,
+            quick_replies=quick_replies(phone),
             max_body=MAX_BODY,
             problem=problem,
         )
@@ -307,6 +309,13 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def quick_replies(phone: TrainingPhone) -> list[str]:
+    """Return what a resident answers by one press: the digits of the last message that offers some, and the word that ends messages."""
+    texts = (sms.body for sms in reversed(phone.entries) if sms.direction is Direction.OUTBOUND)
+    offered = (len(list(takewhile(set(_OFFERED.findall(text)).__contains__, "123456789"))) for text in texts)
+    return [*"123456789"[: next((n for n in offered if n > 1), 4)], "TC"]
 
 
 def write_number(number: str) -> str:

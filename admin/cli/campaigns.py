@@ -39,6 +39,7 @@ from campaigns.reports import documents
 from campaigns.reports.run_schedule import read_day_status, run_due_actions
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
+from outreach.core.whole_file import whole_file
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 
@@ -277,7 +278,8 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
                 _("Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại.")
             )
         for name, content in files.items():
-            (out / name).write_bytes(content)
+            with whole_file(out / name) as unfinished:
+                unfinished.write_bytes(content)
         documents.record_export(runtime, day, files=len(files), now=now)
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
         output(done, _("Đã ghi %(n)s tệp vào %(out)s.", n=len(files), out=out))

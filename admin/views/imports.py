@@ -28,7 +28,7 @@ from admin.wording.filters import MEANINGS, label_of, number
 from campaigns.planning.drafts import campaigns_of_list
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.users import name_of
-from outreach.contacts.lists import read_organisations, read_uploads
+from outreach.contacts.lists import read_organisations, read_uploads, usual_organisation
 from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.imports import correct_rows, uploads
 from outreach.imports.issues import count_at_the_door, count_reasons
@@ -176,7 +176,7 @@ class ImportsView(AdminPage):
         """Show the upload form. `?list=` is the list to choose first."""
         with self.reading() as (session, user):
             form = ImportForm.on_page(
-                list_id=request.args.get("list", ""), organisation_id=user.organisation_id or 0
+                list_id=request.args.get("list", ""), organisation_id=usual_organisation(session, user)
             )
             form.list_id.choices = lists_by_organisation(session, user)
             form.organisation_id.choices = read_organisations(session, user)

@@ -146,7 +146,7 @@ class ListsView(AdminPage):
         with self.reading() as (session, user):
             lines = lists.read_lists(session, user)
             open_rows = issues.count_waiting(session, user)
-            form = ListForm.on_page(organisation_id=user.organisation_id or 0)
+            form = ListForm.on_page(organisation_id=lists.usual_organisation(session, user))
             form.organisation_id.choices = lists.read_organisations(session, user)
             _questions, open_places = read_questions(session, user)
             open_languages = len(read_open_spellings(session))

@@ -62,6 +62,7 @@ from outreach.contacts.contact import knows_number
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone, lock_phones
 from outreach.core.db import find_row, id_of
+from outreach.core.whole_file import whole_file
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
@@ -409,10 +410,9 @@ def _close_or_convert(
 def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetime) -> None:
     """Undo the label an officer gave a case's reply. Raises NotFound, NotAllowed, WrongState."""
     case = lock_case(session, case_id, user=user, now=now)
-    given = select(Handling).where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
-    latest = session.scalar(given.order_by(Handling.id.desc()).limit(1))
-    handling = or_raise(latest, WrongState("case_unhandled"))
-    _require_own_slip(handling, user, now=now)
+    handling = or_raise(_last_label(session, case), WrongState("case_unhandled"))
+    if not _may_lift(handling, user, now=now):
+        require_role(user, Role.APPROVER)
     if case.done_at is not None and case.outcome is not CaseOutcome.CLASSIFIED:
         raise WrongState("case_ended")
     _refuse_erased(session, case)
@@ -442,11 +442,21 @@ def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetim
     audit.record(session, "case.undo", case, user, now)
 
 
-def _require_own_slip(handling: Handling, user: User, *, now: datetime) -> None:
-    """Raise NotAllowed where a reading as an opt-out is undone by another or late, but by who may lift one."""
+def may_undo_label(session: Session, case: Case, *, user: User, now: datetime) -> bool:
+    """Return whether the label of a case's reply is this user's to undo."""
+    handling = _last_label(session, case)
+    return handling is not None and _may_lift(handling, user, now=now)
+
+
+def _last_label(session: Session, case: Case) -> Handling | None:
+    given = select(Handling).where(Handling.reply_id == case.reply_id, Handling.undone_at.is_(None))
+    return session.scalar(given.order_by(Handling.id.desc()).limit(1))
+
+
+def _may_lift(handling: Handling, user: User, *, now: datetime) -> bool:
+    """Return False where a reading as an opt-out would be undone by another or late, and not by who may lift one."""
     is_slip = is_own_slip(handling.handled_by, handling.handled_at, user_id=user.id, now=now)
-    if handling.label is Label.OPT_OUT and not is_slip:
-        require_role(user, Role.APPROVER)
+    return handling.label is not Label.OPT_OUT or is_slip or has_role(user, Role.APPROVER)
 
 
 def _give_again(
@@ -494,7 +504,7 @@ def export_examples(session: Session, file: Path, *, corrected_only: bool, now: 
     )
     latest = {row[0]: row for row in rows}
     examples = [row for row in latest.values() if not corrected_only or row[2] is not row[3]]
-    with file.open("w", encoding="utf-8", newline="") as out:
+    with whole_file(file) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as out:
         sheet = csv.writer(out, delimiter="\t", lineterminator="\n")
         sheet.writerow(("text", "label", "suggested", "confidence"))
         for _id, body, label, suggested, confidence in examples:

@@ -143,6 +143,13 @@ def read_organisations(session: Session, user: User) -> list[tuple[int, str]]:
     return sorted(found, key=lambda row: vietnamese_order(row[1]))
 
 
+def usual_organisation(session: Session, user: User) -> int | None:
+    """Return whose list a new one of a user is: of the own organisation, else of that which they last brought a file for."""
+    last = select(ContactList.organisation_id).join(Upload, Upload.list_id == ContactList.id)
+    last = last.where(Upload.uploaded_by == user.id, visible_to(session, user, ContactList.organisation_id))
+    return user.organisation_id or session.scalar(last.order_by(Upload.id.desc()).limit(1))
+
+
 def read_uploads(
     session: Session, user: User, *, list_id: int | None = None, only_open: bool = False, limit: int = 50
 ) -> list[tuple[Upload, str, str]]:

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from outreach.contacts.phones import find_phones
 from outreach.contacts.place_questions import apply_answers
 from outreach.core.db import advance
+from outreach.core.whole_file import whole_file
 from outreach.imports.erasures import find_erased
 from outreach.imports.file_reader import HiddenContent, RawSheet
 from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Issue, IssueStatus, count_issues
@@ -334,30 +335,26 @@ def write_check(
     """
     if out.exists() and path.exists() and out.samefile(path):
         raise BadInput("result_is_list")
-    unfinished = out.with_name(f"{out.name}.part")
     counts = Counter[str]()
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_OUT_COLUMNS)
-            for row in check_list(path, gazetteer, turned=turned):
-                phone = row.phone
-                if row.people and phone.numbers:  # an import takes each
-                    phone = replace(phone, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
-                counts[phone.status] += 1
-                advance(1)
-                numbers, warnings = "|".join(phone.numbers), "|".join(phone.warnings)
-                told = (phone.status, numbers, phone.reason or "", warnings, row.commune_code)
-                writer.writerow([row.row, row.stt, *told])
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(out) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_OUT_COLUMNS)
+        for row in check_list(path, gazetteer, turned=turned):
+            phone = row.phone
+            if row.people and phone.numbers:  # an import takes each
+                phone = replace(phone, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
+            counts[phone.status] += 1
+            advance(1)
+            numbers, warnings = "|".join(phone.numbers), "|".join(phone.warnings)
+            told = (phone.status, numbers, phone.reason or "", warnings, row.commune_code)
+            writer.writerow([row.row, row.stt, *told])
     return {"rows": counts.total(), **{status.value: counts[status] for status in PhoneStatus}}
 
 
 ROWS_SHOWN = 20
 DOUBTS_KEPT = 1000  # rows that need an eye; the counts have them all
 UNFIT_KEPT = 50
+PLACES_KEPT, PLACES_SHOWN = 500, 10  # of a column that is no place at all each cell would be another
 NAMES_SHOWN = 20  # that look wrong
 _NAMED = 10  # people of one file about whom its rows say different things
 LINES_OFFERED = 15  # to choose the header from
@@ -474,10 +471,14 @@ def show_doubt(row: CheckedRow, status: str, reason: str, *, sheet: int) -> dict
 
 
 class PreviewRows:
-    """Rows that the page shows, by its parts: the first, those that need an eye, cells that are not kept, names that look wrong."""
+    """What the page shows of rows, by its parts: the first, those that need an eye, cells that are not kept, names that look wrong.
+
+    `places` are those as written that no commune was recognised in, with how many people name them.
+    """
 
     def __init__(self, understood: Mapping[str, Any]) -> None:
         self.parts: dict[str, list[dict[str, Any]]] = {"rows": [], "doubts": [], "unfit": [], "odd_names": []}
+        self.places: Counter[str] = Counter()
         self._places = {each["sheet"]: n for n, each in enumerate(understood["sheets"])}
 
     def add(self, rows: Sequence[CheckedRow], outcomes: Sequence[tuple[str, str]]) -> None:
@@ -496,6 +497,10 @@ class PreviewRows:
             {"line": row.line, "name": _masked_text(row.name), "area_code": row.place.code} for row in odd
         )
         self._show("odd_names", NAMES_SHOWN, named)
+        unknown = (row for row, status, _reason in both if status == PhoneStatus.OK and not row.place.code)
+        for place in (", ".join(filter(None, (row.commune, row.district))) for row in unknown):
+            if place and (place in self.places or len(self.places) < PLACES_KEPT):
+                self.places[place] += 1
 
     def _show(self, part: str, most: int, shown: Iterable[dict[str, Any]]) -> None:
         self.parts[part] += islice(shown, most - len(self.parts[part]))

@@ -41,6 +41,7 @@ from outreach.imports.decide_issue import store_decided_before
 from outreach.imports.issues import export_issues
 from outreach.imports.list_reader import (
     PLACE_OF_FILE,
+    PLACES_SHOWN,
     SKIPPED,
     PreviewCounts,
     PreviewRows,
@@ -413,8 +414,8 @@ def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: LoaE
     ]
     differing = [{"row": each["row"], "area_code": None} for each in upload.preview.get("differing", [])]
     if upload.preview:
-        emptied = {"sheets": sheets, "rows": [], "doubts": [], "odd_names": [], "differing": differing}
-        upload.preview = {**upload.preview, **emptied}
+        emptied: dict[str, Any] = {part: [] for part in ("rows", "doubts", "odd_names", "places")}
+        upload.preview = {**upload.preview, **emptied, "sheets": sheets, "differing": differing}
     upload.corrected = {
         key: value for key, value in upload.corrected.items() if not key.startswith(rows_key(""))
     }
@@ -670,6 +671,7 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             "said": said,
             "fields": preview.of_people.having(),
             "differing": [*preview.of_people.differing.values()],
+            "places": shown.places.most_common(PLACES_SHOWN),
         }
         claimed.state, claimed.due_at = UploadState.READY, None
 

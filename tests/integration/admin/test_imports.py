@@ -13,6 +13,7 @@ from outreach.imports.issues import Decision
 from outreach.imports.list_reader import SKIPPED
 from outreach.models.contacts import (
     Contact,
+    ContactList,
     ContactPhone,
     ImportIssue,
     KeptValue,
@@ -255,6 +256,32 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client, world):
     assert world.rows(kept) == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 1"), ("nơi hẹn", "Thôn 2")]
     person = world.one(select(Contact.id).where(Contact.name == "A Thun"))
     assert "nơi hẹn: Thôn 1" in client.get(f"/admin/people/{person}/").text
+
+
+def test_the_preview_names_the_places_that_are_not_understood_until_the_file_is_stored(client, world):
+    world.add_areas({"608": "Kon Tum"}, {"23281": "608"})
+    rows = ["A Thun,0905000001,Xã Nơi Khác", "Y Mai,0905000002,Xã Nơi Khác", "A Blốc,0905000003,Xã 23281"]
+    page = checked(client, world, "\n".join(("Họ tên,Số điện thoại,Xã", *rows)))
+    assert "Chưa nhận ra: “Xã Nơi Khác” (2)." in " ".join(page.split())
+    confirmed(client, world)
+    assert upload(world).preview["places"] == []
+
+
+def test_a_new_list_is_of_the_own_organisation_or_of_the_one_that_a_file_was_brought_for_last(client, world):
+    women = world.organisation("PN", "Hội Phụ nữ")
+    world.organisation("CCB", "Hội Cựu chiến binh")
+    own = world.one(select(ContactList.organisation_id))
+
+    def offered(email):
+        signed_in(client, email)
+        page = client.get("/admin/imports/").text.split('name="organisation"')[1].split("</select>")[0]
+        return [int(each) for each in re.findall(r'value="(\d+)" selected', page)]
+
+    anybody = world.officer("tinh@loa.example")
+    assert offered(AUTHOR) == [own]
+    assert offered(anybody) == []
+    hand_in(client, world, "a.csv", PLAIN.encode(), list="", new_name="Chi hội 3", organisation=women)
+    assert offered(anybody) == [women]
 
 
 @both_databases

@@ -78,6 +78,17 @@ def test_a_press_is_taken_back_exactly(world, client, campaign_id):
     assert world.read(numbers_left_alone) == set()
 
 
+def test_only_who_may_lift_an_opt_out_is_offered_to_open_it_again(world, client, campaign_id):
+    world.officer("khac@loa.example")
+    case_id = receive(world, 0, "ok")
+    signed_in(client, AUTHOR)
+    post(client, f"/admin/inbox/{case_id}/label", label="opt_out")
+    for reader, is_offered in ((AUTHOR, True), ("khac@loa.example", False), (APPROVER, True)):
+        signed_in(client, reader)
+        page = client.get(f"/admin/inbox/{case_id}/").text
+        assert (f'action="/admin/inbox/{case_id}/undo"' in page) is is_offered
+
+
 def test_a_label_for_a_number_in_no_campaign_says_that_it_counts_for_nobody(world, client, campaign_id):
     stranger = receive(world, 900, "1")
     signed_in(client, AUTHOR)

@@ -73,6 +73,17 @@ def test_phone_is_found_by_part_of_its_number_or_opened_anew(simulator):
     assert "&lt;script&gt;" in get(simulator, "/?so=<script>alert(1)</script>")
 
 
+def test_a_phone_offers_the_digits_that_its_message_asks_for(simulator):
+    def offered():
+        return re.findall(r'<button name="body" value="(\w+)">', get(simulator, PHONE))
+
+    assert offered() == ["1", "2", "3", "4", "TC"]
+    send(simulator, "Moi hop luc 8 gio ngay 3/9. Tra loi: 1 se den, 2 khong den, 3 can giup, TC tu choi")
+    assert offered() == ["1", "2", "3", "TC"]
+    send(simulator, "Da ghi nhan. Tu cai cung duoc: 1. Mo trang 2. Bam Cai dat. Can giup, nhan so 4.")
+    assert offered() == ["1", "2", "3", "TC"], "what only explains asks for nothing"
+
+
 def test_texts_are_shown_as_text_and_links_can_be_pressed(simulator):
     send(simulator, f"{ATTACK} http://127.0.0.1:8000/AbC. javascript:alert(1)")
     simulator.reply(NUMBER, ATTACK)
