@@ -90,7 +90,7 @@ class CampaignResults:
 def results_every(campaign: Campaign, *, now: datetime) -> int:
     """Return after how many milliseconds an open page counts the answers again, 0: not any more, as hardly any come."""
     if campaign.ended_at is None:
-        return 10_000
+        return 10_000 if campaign.recipients is not None else 2_000
     return 60_000 if now - campaign.ended_at < REPLY_WINDOW else 0
 
 

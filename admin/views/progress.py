@@ -447,6 +447,11 @@ def _find_concerns(
     head = leaders.head
     missed = read_missed_days(session, leaders.drive.id, today=today) if sees_all else []
     waiting = [each for each in read_waiting_reports(session, user) if not each.by_user]
+
+    def of_drive(state: CampaignState) -> list[str]:
+        of = open_tasks.read_campaigns_in_state(session, user, state, drive_id=leaders.drive.id)
+        return [line.name for line in of]
+
     return rules.find_concerns(
         has_goal=head.goal is not None,
         has_denominator=head.line.denominator is not None,
@@ -456,13 +461,8 @@ def _find_concerns(
         official={code: known.installed for code, known in (leaders.official or {}).items()},
         named={
             rules.ConcernKind.AGENCIES_MISSING: leaders.agencies.missing if leaders.agencies else [],
-            rules.ConcernKind.SUBMITTED: [
-                line.name
-                for line in open_tasks.read_campaigns_in_state(session, user, CampaignState.SUBMITTED)
-            ],
-            rules.ConcernKind.PAUSED: [
-                line.name for line in open_tasks.read_campaigns_in_state(session, user, CampaignState.PAUSED)
-            ],
+            rules.ConcernKind.SUBMITTED: of_drive(CampaignState.SUBMITTED),
+            rules.ConcernKind.PAUSED: of_drive(CampaignState.PAUSED),
             rules.ConcernKind.REPORT_WAITING: [show_day(each.day) for each in waiting],
             rules.ConcernKind.REPORT_MISSED: [show_day(day.isoformat()) for day in missed],
         },

@@ -33,7 +33,7 @@ from campaigns.rules.replies.labels import OFFICER_LABELS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits import hand_over, sheets
 from campaigns.visits.progress import read_officers
-from campaigns.visits.results import SaveResult, enter_results, undo_entry
+from campaigns.visits.results import SaveResult, enter_results, may_undo_entry, undo_entry
 from outreach.accounts.village_officers import add_officer, link_of, list_officers, shut_out
 from outreach.contacts.lists import read_names
 from outreach.models.accounts import Organisation, User
@@ -261,7 +261,9 @@ class VisitsView(AdminPage):
                     if (n := sum(line.outcome is outcome for line in lines))
                 },
                 form=ResultsForm.on_page(visited_at=f"{last:%Y-%m-%dT%H:%M}"),
-                undo_form=forms.Form(),
+                undo_form=forms.Form()
+                if may_undo_entry(session, round_id, user=user, now=datetime.now(UTC))
+                else None,
                 given=sheets.read_assignments(session, [round_id]).get(round_id, []),
                 assign_form=assign_form,
             )

@@ -73,12 +73,15 @@ class CampaignTask:
     undecided: int = 0
 
 
-def read_campaigns_in_state(session: Session, user: User, state: CampaignState) -> list[CampaignTask]:
-    """Return the campaigns of a state that wait: newest first, for an approver or to be launched oldest first; drafts that were never submitted."""
+def read_campaigns_in_state(
+    session: Session, user: User, state: CampaignState, *, drive_id: int | None = None
+) -> list[CampaignTask]:
+    """Return the campaigns of a state that wait, of all drives or one: newest first, for an approver or to be launched oldest first; drafts that were never submitted."""
     is_draft, moment = state is CampaignState.DRAFT, _WAITS_SINCE.get(state)
     lines = [
         line for line in _waiting(session, user) if line.state is state and (line.is_new or not is_draft)
     ]
+    lines = [line for line in lines if drive_id in (None, line.drive_id)]
     return _tasks(user, sorted(lines, key=attrgetter(moment)) if moment else lines)
 
 
@@ -120,7 +123,7 @@ def _waiting(session: Session, user: User) -> Sequence[Any]:
     waits = Campaign.state.in_((CampaignState.SUBMITTED, CampaignState.APPROVED, CampaignState.PAUSED))
     mine = (Campaign.state == CampaignState.DRAFT) & (Campaign.created_by == user.id)
     columns = (
-        *columns_of(Campaign, "id name state pause_reason submitted_at approved_at created_by"),
+        *columns_of(Campaign, "id name drive_id state pause_reason submitted_at approved_at created_by"),
         was_returned().label("was_returned"),
         (~submitted).label("is_new"),
     )

@@ -166,13 +166,26 @@ def _require_own_slip(
     session: Session, before: VisitResult | None, line: VisitLine, user: User, *, now: datetime
 ) -> None:
     """Raise WrongState where a sheet would open who asked to be left alone: only a slip is put right, soon and by who made it."""
-    if before is None or before.outcome is not VisitOutcome.OPT_OUT:
-        return
-    if is_own_slip(before.entered_by, before.entered_at, user_id=user.id, now=now):
-        return
-    said = Wish.evidence.in_([_evidence_of(before), f"answers:{before.answer_id}"])
-    if session.scalar(select(Wish.id).where(standing(), said).limit(1)):
+    if before and _is_closed(session, before, user, now=now):
         raise WrongState("visit_opt_out_stands", line=line.n)
+
+
+def _is_closed(session: Session, result: VisitResult, user: User, *, now: datetime) -> bool:
+    """Return whether a result is a standing wish to be left alone that is no slip of the user's."""
+    if result.outcome is not VisitOutcome.OPT_OUT:
+        return False
+    if is_own_slip(result.entered_by, result.entered_at, user_id=user.id, now=now):
+        return False
+    said = Wish.evidence.in_([_evidence_of(result), f"answers:{result.answer_id}"])
+    return session.scalar(select(Wish.id).where(standing(), said).limit(1)) is not None
+
+
+def may_undo_entry(session: Session, round_id: int, *, user: User, now: datetime) -> bool:
+    """Return whether a sheet has a last saving that this user may undo."""
+    current = current_results(session, VisitLine.round_id == round_id).values()
+    last = max((result.entry for result in current), default=0)
+    of_last = (result for result in current if result.entry == last)
+    return last > 0 and not any(_is_closed(session, result, user, now=now) for result in of_last)
 
 
 def _bring_back_late(session: Session, undone: VisitResult) -> VisitResult | None:

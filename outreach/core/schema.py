@@ -4,6 +4,7 @@ Alembic is loaded only to change a database or to say what is wrong with its ver
 """
 
 # ruff: noqa: PLC0415
+import logging
 import re
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from outreach.core.db import Database
 from outreach.rules.errors import LoaError, WrongState
 
+log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # Key of the advisory lock, any number: processes that upgrade at once wait for each other.
 _LOCK = 620_823_281
@@ -72,10 +74,11 @@ def _revision_of(connection: Connection) -> str | None:
 
 
 def require_current(db: Database) -> None:
-    """Raise WrongState if the database has another revision; one that is unavailable is no error here."""
+    """Raise WrongState if the database has another revision; one that is unavailable is no error here, but is logged."""
     try:
         revision = read_revision(db)
-    except DBAPIError:
+    except DBAPIError as error:
+        log.warning("schema.database_away error=%s", type(error.orig).__name__)
         return
     if revision == newest():
         return

@@ -34,7 +34,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import Chart, percent, read_document, said
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import MessageState
+from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.api_tokens import create_token
 from outreach.accounts.users import find_user
 from outreach.imports.store_rows import find_or_create_list
@@ -329,6 +329,13 @@ def test_every_figure_of_two_drives_equals_a_count_of_the_rows(places, drives, c
             assert cells[-4:] == [str(recipients), str(sent), str(arrived), str(answered)]
             compared += 6
     assert compared >= 150, compared
+    # What waits is the drive's own.
+    vaccine = places.one(select(Campaign.id).where(Campaign.drive_id == drives[1]))
+    places.change(Campaign, vaccine, state=CampaignState.PAUSED)
+    told = [
+        "chiến dịch đang tạm dừng" in client.get(f"/admin/progress/?drive={each}").text for each in drives
+    ]
+    assert told == [False, True]
     # Home, the leaders' page and the agencies' page read the drive that is chosen.
     for drive, name, staff in ((drives[0], APP, "60"), (drives[1], VACCINE, "120")):
         if drive != drives[0]:

@@ -195,6 +195,10 @@ def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(wor
     # Neither is on another sheet, though one has no phone to be suppressed; the third is.
     assert "Đã lập" in client.get(make(client, campaign, again="1")).text
     assert 'name="k2"' not in client.get("/admin/rounds/2/").text
+    signed_in(client, world.officer("khac@loa.example"))
+    assert f"{show}undo" not in client.get(show).text, "a wish is no slip of theirs"
+    signed_in(client, AUTHOR)
+    assert f"{show}undo" in client.get(show).text
     post(client, f"{show}undo")
     assert world.read(numbers_left_alone) == set()
     post(client, f"{show}enter", k1="2")

@@ -67,6 +67,7 @@ def test_a_campaign_of_few_people_beside_others_is_not_told_by_itself_nor_had_by
             page = client.get(f"/admin/campaigns/{each}/").text
             assert ("đã trả lời</" in page, "Ở đây có quá ít người" in page) == (is_told, not is_told)
             assert ("quá ít người" in client.get(f"/admin/campaigns/{each}/reach/").text) is not is_told
+            assert (f"/{each}/reach/" in client.get(f"/admin/progress/?campaign={each}").text) is is_told
 
 
 def test_of_a_drive_of_few_people_nothing_about_health_is_told_to_readers_systems_and_reports(world, client):
