@@ -7,6 +7,7 @@ again. A new phone is suppressed from the start if its number was suppressed bef
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, Integer, String, column, delete, exists, literal, select, table, text
 from sqlalchemy.orm import Session
@@ -18,7 +19,14 @@ from outreach.contacts.directory import visible_lists
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
-from outreach.core.db import insert_rows, is_postgresql, reserve_ids, set_columns, values_subquery
+from outreach.core.db import (
+    insert_rows,
+    is_postgresql,
+    lock_until_end,
+    reserve_ids,
+    set_columns,
+    values_subquery,
+)
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
@@ -233,6 +241,7 @@ def create_phones(session: Session, numbers: Sequence[str], *, now: datetime) ->
     """Create phones for numbers, unique, sorted and missing a moment ago. Returns ids by number."""
     if not numbers:
         return {}
+    lock_until_end(session, _LOCK, shared=True)
     created = _insert_phones(session, numbers, now=now)
     link_hashes(session, created)
     return created
@@ -292,6 +301,19 @@ def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -
         session.execute(_INSERT_NUMBERS, {"numbers": [*numbers], "now": now}).all()
     )
     return created | find_phones(session, [number for number in numbers if number not in created])
+
+
+# Held by who makes numbers, which see nothing of hashes that are being stored at that moment, as the hashes nothing of them.
+_LOCK = 620_823_284
+
+
+def link_late_numbers(session: Session, *conditions: Any) -> None:
+    """Link hashes that were stored a moment ago to phones that meet the conditions, also those that were being made meanwhile.
+
+    In a transaction of its own, after the one that stored them. With `lock_imports`, so that replies wait for no import.
+    """
+    lock_until_end(session, _LOCK)
+    link_hashes(session, dict(session.execute(select(Phone.e164, Phone.id).where(*conditions)).all()))
 
 
 def link_hashes(session: Session, phones: dict[str, int]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
-from outreach.core.db import installation_of
+from outreach.core.db import installation_of, values_subquery
 from outreach.models.contacts import Phone, Suppression, SuppressionReason
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import key_id, newest_key, split_keys
@@ -49,8 +49,10 @@ def number_hasher(key: str) -> Callable[[str], str]:
 
 
 def lock_phones(session: Session, ids: Collection[int]) -> list[Phone]:
-    """Lock several phones, as `lock_phone`, in the order of ids that all transactions use."""
-    return [lock_phone(session, phone_id) for phone_id in sorted(ids)]
+    """Lock several phones, as `lock_phone`, in the order of ids that all transactions use. Returns those that there are."""
+    these = Phone.id.in_(values_subquery(session, ids))
+    lock = select(Phone).where(these).order_by(Phone.id).with_for_update(key_share=True)
+    return list(session.scalars(lock))
 
 
 def lock_phone(session: Session, phone_id: int) -> Phone:

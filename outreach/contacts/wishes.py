@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
-from outreach.contacts.suppressions import newest_hasher
+from outreach.contacts.suppressions import lock_phones, newest_hasher
 from outreach.core.db import (
     change_rows,
     insert_new,
@@ -280,11 +280,12 @@ def is_left_alone(session: Session, phone_id: int, *, contact_id: int | None = N
 def keep_holders(session: Session, links: Collection[tuple[int, int]]) -> None:
     """Make wishes said from numbers those of the people who had them, before these links (contact id, phone id) end.
 
-    So they hold for the people's other numbers, whichever they get.
+    So they hold for the people's other numbers, whichever they get. Locks the phones: what is being said from one is waited for.
     """
     phones = {phone_id for _person, phone_id in links}
     if not phones:
         return
+    lock_phones(session, phones)
     said = select(WishNumber.wish_id, WishNumber.phone_id).join(Wish, Wish.id == WishNumber.wish_id)
     of_phones = WishNumber.phone_id.in_(values_subquery(session, phones))
     wishes: dict[int | None, list[int]] = {}

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.phones import find_phones, link_hashes
+from outreach.contacts.phones import find_phones, link_late_numbers
 from outreach.contacts.suppressions import newest_hasher
 from outreach.core.db import (
     DATABASE_AWAY,
@@ -115,8 +115,8 @@ def replace_register(
             record(session, counts)
     with db.write() as session:
         # A reply has created a number meanwhile, which that transaction did not see, nor the reply what it wrote.
-        new = select(Phone.e164, Phone.id).where(Phone.id > last_phone_id)
-        link_hashes(session, dict(session.execute(new).all()))
+        lock_imports(session)
+        link_late_numbers(session, Phone.id > last_phone_id)
     return counts
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, String, and_, delete, exists, func, literal, 
 from sqlalchemy.orm import Session, aliased
 
 from outreach.accounts import audit
-from outreach.contacts.phones import link_hashes
+from outreach.contacts.phones import link_late_numbers
 from outreach.contacts.suppressions import is_strangers, number_hasher
 from outreach.contacts.wishes import LEFT_ALONE, standing
 from outreach.core.db import (
@@ -79,8 +79,8 @@ def exchange_wishes(runtime: Runtime, *, now: datetime) -> dict[str, int]:
             row.error, row.read_at = error, row.read_at if error else now
         counts["failed"] += bool(error)
     with runtime.db.write() as session:
-        recent = select(Phone.e164, Phone.id).where(Phone.created_at > now - _LOOK_BACK)
-        link_hashes(session, dict(session.execute(recent).all()))
+        lock_imports(session)
+        link_late_numbers(session, Phone.created_at > now - _LOOK_BACK)
         added, removed = counts["taken"], counts["taken_back"]
         if added or removed:
             audit.record(session, "wishes.exchange", "suppressions", None, now, added=added, removed=removed)

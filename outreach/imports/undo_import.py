@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
+from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import keep_holders
 from outreach.core.db import is_referenced, set_columns, values_subquery
 from outreach.imports.decide_issue import give_name_back
@@ -116,6 +117,7 @@ def remove_people(session: Session, ids: Sequence[int], *, now: datetime) -> Non
     links = (ContactPhone, RemovedPhone)
     phones = union(*(select(each.phone_id).where(each.contact_id.in_(gone)) for each in links))
     theirs = set(session.scalars(phones))
+    lock_phones(session, theirs)
     keep_wishes_of(session, removable, now=now)
     session.execute(delete(Contact).where(Contact.id.in_(gone)))
     remove_phones(session, theirs)

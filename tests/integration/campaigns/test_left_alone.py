@@ -4,13 +4,13 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from campaigns.cases.handle_case import label_reply, undo_reply_label
 from campaigns.delivery.office_phones import send_test_message
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.activities import VisitLine
-from campaigns.models.messages import Attempt
+from campaigns.models.messages import Attempt, Outbox
 from campaigns.models.privacy import ConsentEvent, RequestKind
 from campaigns.models.replies import AnswerPlace, OfficerEntry
 from campaigns.privacy.requests import ALL_MESSAGES, record_request
@@ -25,11 +25,13 @@ from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.contacts.phones import add_number, remove_number
-from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
+from outreach.models.contacts import Contact, Erasure, ImportIssue, ListImport, Phone
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gateway import InboundMessage
+from tests.integration.campaigns.test_interleaved_transactions import interleave
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
+from tests.integration.outreach.test_undo_import import undo as undo_file
 from tests.support.errors import refuses
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
@@ -445,3 +447,23 @@ def test_a_reply_read_as_an_opt_out_is_read_anew_as_a_slip_or_by_an_approver(wor
     world.do(label_reply, case.id, "opt_out", now=world.in_hours(0.1))
     with nullcontext() if may else pytest.raises(NotAllowed):
         world.do(undo_reply_label, case.id, by=by, now=world.in_hours(hours))
+
+
+@pytest.mark.parametrize("in_another_list", [False, True])
+def test_who_asks_for_none_while_a_file_is_undone_gets_none_on_another_number(
+    world, tmp_path, in_another_list
+):
+    bring(world, write(tmp_path, f"1,A Thun,1951,,,{local(1)} / {local(2)}"), HER_LIST)
+    undone = world.one(select(ListImport.id))
+    if in_another_list:
+        bring(world, write(tmp_path, f"1,A Thun,1951,,,{local(2)}"))
+
+    def say_stop(session):
+        inbound = InboundMessage("SM1", ONE, "MTTQ", "STOP", is_opt_out=True, is_help_request=False)
+        receive_reply(session, inbound, now=world.now)
+        session.execute(delete(Outbox).where(Outbox.message_id == 0))
+
+    interleave(world, say_stop, lambda _session: undo_file(world, undone))
+    bring(world, write(tmp_path, f"1,A Thun,1951,,,{local(2)}"))
+    world.sent()
+    assert TWO not in world.sent_to()

@@ -1,12 +1,14 @@
 """The national register of numbers that want no advertising: its newest file counts, whole or not at all."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
 
+from outreach.contacts.phones import add_number
 from outreach.contacts.suppressions import suppress
 from outreach.core.spreadsheets import write_workbook
 from outreach.imports import do_not_call
@@ -93,6 +95,20 @@ def test_a_number_that_a_reply_brings_while_the_register_is_replaced_is_left_alo
     monkeypatch.setattr(do_not_call, "_replace", meanwhile)
     put(world, listed(tmp_path, 7))
     assert on_register(world) == {number(7)}
+
+
+def test_a_number_that_is_being_stored_while_the_register_is_replaced_is_left_alone(world, tmp_path):
+    person, file = world.add_person("A Thun"), listed(tmp_path, 7)
+    with ThreadPoolExecutor(1) as pool:
+        with world.runtime.db.write() as session:
+            add_number(
+                session, person, number(7), user=session.get_one(User, world.user(AUTHOR).id), now=world.now
+            )
+            replacing = pool.submit(put, world, file)
+            wait([replacing], timeout=3)
+        replacing.result()
+    world.sent()
+    assert world.sent_to() == []
 
 
 def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_says_so(world, tmp_path):
