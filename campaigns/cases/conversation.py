@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, true, union
 from sqlalchemy.orm import Session
 
-from campaigns.cases.handle_case import cases_visible_to, lock_open_case, mark_closed
+from campaigns.cases.handle_case import cases_visible_to, lock_open_case, mark_closed, may_read_answers
 from campaigns.delivery.outbox import queue_message
 from campaigns.delivery.streams import campaign_hours
 from campaigns.models.activities import VisitLine, VisitResult
@@ -186,9 +186,11 @@ def read_conversations(
             by_recipient[recipient_id].skipped.append(skipped)
         elif due:
             by_recipient[recipient_id].due.append(due)
+    # What somebody's case is about tells what they said of their health.
+    told = [id_ for id_, each in by_recipient.items() if may_read_answers(user) or not each.is_masked]
     open_cases = session.execute(
         select(Case.recipient_id, Case.id, Case.kind)
-        .where(Case.recipient_id.in_(by_recipient), Case.done_at.is_(None), cases_visible_to(session, user))
+        .where(Case.recipient_id.in_(told), Case.done_at.is_(None), cases_visible_to(session, user))
         .order_by(Case.id)
     )
     for recipient_id, case_id, kind in open_cases:

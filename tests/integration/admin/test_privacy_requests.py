@@ -568,17 +568,19 @@ def contact(world, index):
 @both_databases
 def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(world, client, vaccination):
     (case,) = world.cases()
-    pages = ("/admin/inbox/", f"/admin/inbox/{case.id}/")
+    pages, person = ("/admin/inbox/", f"/admin/inbox/{case.id}/"), f"/admin/people/{contact(world, 0)}/"
     signed_in(client, AUDITOR)
     for page in pages:
         text = client.get(page).text
         assert "đã che" in text
         assert "di ung" not in text
+    assert "Đang chờ cán bộ" not in client.get(person).text, "what the case is about tells what they said"
     assert client.get(f"/admin/people/?campaign={vaccination}&answer=installed").status_code == 404
     assert f"/admin/people/?campaign={vaccination}" not in client.get(f"/admin/campaigns/{vaccination}/").text
     assert post(client, f"/admin/people/{contact(world, 1)}/answers").status_code == 403
 
     signed_in(client, AUTHOR)
+    assert "Đang chờ cán bộ" in client.get(person).text
     for page in pages:
         assert SAID in client.get(page).text, "it waits for an officer"
     post(client, f"/admin/inbox/{case.id}/finish", outcome="called")
