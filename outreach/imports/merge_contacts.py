@@ -225,8 +225,8 @@ class ContactMerger:
         self._load_contacts(ids - self._people.keys())
         for person_id in sorted(ids):
             person = self._people[person_id]
-            for key in {person.key, *person.further_keys}:
-                self._namesakes.add(key, person.facts["birth_year"], person, has_number=bool(person.phones))
+            for key, facts in person.known_as():
+                self._namesakes.add(key, facts["birth_year"], person, has_number=bool(person.phones))
 
     def find_at_the_door(self, row: CheckedRow) -> ImportedContact | None:
         """Return the contact that a row without a usable number is about, or one without a number who has the row's."""
@@ -242,7 +242,9 @@ class ContactMerger:
                 None,
                 self._list_import.id,
             )
-            return is_same_person(person.facts, facts, is_in_list=is_in_list, has_number=bool(person.phones))
+            more = {"is_in_list": is_in_list, "has_number": bool(person.phones)}
+            known = [facts for key, facts in person.known_as() if key == row.name_key]
+            return any(is_same_person(each, facts, **more) for each in known)
 
         found = [each for each in namesakes if is_meant(each[1])]
         if not found:
@@ -443,7 +445,8 @@ class ContactMerger:
                 self._stated[contact_id] = stated
 
         for merge in self._session.scalars(select(PersonMerge).where(PersonMerge.kept_id.in_(people))):
-            self._people[merge.kept_id].further_keys.add(merge.name_key)
+            known_then = dict.fromkeys(FACTS) | merge.data["facts"]  # by earlier releases fewer
+            self._people[merge.kept_id].merged.append((merge.name_key, known_then))
             unstated = merge.data.get("unstated", {"fields": {}, "phones": []})
             self._other_changes.setdefault(merge.kept_id, []).append((unstated["fields"], unstated["phones"]))
         self._load_other_changes(people)
@@ -626,11 +629,16 @@ class ImportedContact:
     confirmed: dict[str, list[Any]] = field(default_factory=dict)
     phones_confirmed: list[int] = field(default_factory=list)
     is_new: bool = False
-    further_keys: set[str] = field(default_factory=set)  # of people who were merged with this one
+    # Keys of the names of people whom officers merged with this one, with what was known of each.
+    merged: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def known_as(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return by the keys of the names of the person, and of those who were merged with them, what is or was known of each."""
+        return [(self.key, self.facts), *self.merged]
 
     def is_called(self, row: CheckedRow) -> bool:
         """Return whether a row has the person's name, or that of one whom officers merged with this person."""
-        return any(key == self.key or key in self.further_keys for key in row.name_keys)
+        return any(key in row.name_keys for key, _facts in self.known_as())
 
     def add_facts(self, facts: dict[str, Any], *, newer: Collection[str] = ()) -> bool:
         """Add facts that were not known. Returns whether anything was added.
@@ -684,10 +692,11 @@ class ImportedContact:
     def is_namesake(self, row: CheckedRow, known_areas: Collection[str]) -> bool:
         """Return whether a row whose name has the same letters is about another person.
 
-        It is if the names differ in their accents and the sex or year of birth differs.
+        It is if the names differ in their accents and the sex or year of birth differs, but not that of one who was merged with this person.
         """
-        differ = self.name.lower() != row.name[:120].lower()
-        return differ and self.contradicts(facts_of(row, known_areas))
+        name = row.name[:120].lower()
+        names = {self.name.lower(), *(facts["name"].lower() for _key, facts in self.merged)}
+        return name not in names and self.contradicts(facts_of(row, known_areas))
 
     def known_beside(self, noted: Collection[object]) -> tuple[dict[str, Any], list[int]]:
         """Return what is known beside what is noted: fields, with their values before and now, and ids of numbers."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from campaigns.cases.merge_people import merge_people
 from outreach.imports import store_rows
 from outreach.imports.change_list import archive_list, merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
@@ -245,3 +246,17 @@ def test_who_lives_where_a_file_said_that_is_undone_is_asked_about_as_another_fi
     bring(office, write(tmp_path, f"1,Y Hlan,,,xã Lạ Hoắc,{local(1)}"))
     undo_import(office.runtime, 1)
     assert office.one(select(Contact.place_question_id)) is not None
+
+
+@pytest.mark.parametrize("rows", [(local(1), local(2)), ("", "")], ids=["with a number", "at the door"])
+@pytest.mark.parametrize("name", ["Y Hlăn", "Y Rơ"])
+def test_whom_officers_merged_the_next_file_knows_though_it_says_another_year(office, tmp_path, rows, name):
+    first = f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{rows[0]}"
+    second = f"1,{name},1991,Thôn 2,Đắk La,{rows[1]}"
+    bring(office, write(tmp_path, first))
+    bring(office, write(tmp_path, second))
+    kept, other = office.all(select(Contact.id).order_by(Contact.id))
+    office.do(merge_people, kept, other)
+    for each in (second, first):
+        bring(office, write(tmp_path, each), "Lần sau")
+    assert office.all(select(Contact.id)) == [kept]
