@@ -164,9 +164,17 @@ def meaning_of(label: str) -> str:
         words += " dien thoai"
     if label.strip().lower() == "hộ":  # a household, not "họ", the family's name
         return ""
-    return next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
+    found = next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
+    translated = None if found else _IN_ENGLISH.search(label)
+    return meaning_of(label[: translated.start()]) if translated and translated.start() else found
 
 
+# What a heading in two languages says again: "Họ và đệm / Last & middle name".
+_IN_ENGLISH = re.compile(
+    r"(?: */? *\b(?:full|first|last|middle|family|given|name|no|code|d\.?o\.?b|date|of|birth|sex|phone|mobile|number|address|note|remark)s?\b\.?| &| and)+$",
+    re.IGNORECASE,
+)
+_TO_CALL = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan|khan cap|emergency|bao tin|khi can)\b")
 MOST_COLUMNS = 200
 
 
@@ -250,6 +258,7 @@ ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone colu
 ROWS_OF_TABLE = 12  # of a further table, to recognise its columns
 NO_HEADER = -1  # the list has no header row
 _NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
+_CUT_OFF = re.compile(r" (?:th[iị]|v[aă]n)$", re.IGNORECASE)
 _IS_GIVEN = re.compile(r"(?:first|given) name$|tên$", re.IGNORECASE)
 _GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
 _PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
@@ -576,7 +585,7 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
     if len(fields) > MOST_FIELDS:
         raise BadList("list_fields_many", most=MOST_FIELDS)
     phones = tuple(position for position, meaning in enumerate(meanings) if meaning == PHONE)
-    people = _people_of(meanings)
+    people = _people_of(_without_relatives(paths, meanings))
     if people:
         columns[Column.NAME] = people[0].name
         if columns.get(Column.FAMILY_NAME) != people[0].name - 1:
@@ -605,6 +614,16 @@ def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
     if len(noted) < len(phones):  # "ĐT nhà/ Ghi chú" beside "ĐT di động"
         meanings = [Column.NOTE if at in noted else meaning for at, meaning in enumerate(meanings)]
     return meanings
+
+
+def _without_relatives(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> list[str]:
+    """Return the meanings without the names and numbers of whom to call in an emergency, where other columns are for people's own numbers."""
+    of_relatives = {at for at, path in enumerate(paths) if _TO_CALL.search(unaccented(" ".join(path)))}
+    own = any(meaning == PHONE and at not in of_relatives for at, meaning in enumerate(meanings))
+    is_left_out = [
+        own and at in of_relatives and meaning in (Column.NAME, PHONE) for at, meaning in enumerate(meanings)
+    ]
+    return ["" if left_out else meaning for left_out, meaning in zip(is_left_out, meanings, strict=True)]
 
 
 def _name_of_phones(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> int | None:
@@ -765,7 +784,40 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     columns = read_header(rows, index).columns if index >= 0 else {}
     if name is not None:
         columns = {**columns, Column.NAME: name}
+    if index < 0:
+        columns |= _parts_of_names(rows)
     return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts), paths=paths, at=index)
+
+
+def _parts_of_names(rows: Sequence[Row]) -> dict[Column, int]:
+    """Return the columns of a name in two or three, where no heading says so: most cells of the first are a family's name alone, or cut off."""
+    texts = {at: [*map(cell_text, filled_cells(rows, at))] for at in range(width_of(rows))}
+    filled = [at for at, cells in texts.items() if cells]
+    for n, at in enumerate(filled[:-1]):
+        named = texts[at]
+        families = sum(
+            " " not in text or _CUT_OFF.search(text) is not None for text in filter(begins_with_family, named)
+        )
+        if 2 * families <= len(named):
+            continue
+        given = filled[n + 1 : n + 3]
+        if len(given) > 1 and not _are_given(texts[given[1]], len(named), most_words=1):
+            given.pop()
+        if _are_given(texts[given[-1]], len(named), most_words=1) and _are_given(
+            texts[given[0]], 0, most_words=2
+        ):
+            middle = {Column.MIDDLE_NAME: given[0]} if len(given) > 1 else {}
+            return {Column.FAMILY_NAME: at, **middle, Column.NAME: given[-1]}
+    return {}
+
+
+def _are_given(texts: Sequence[str], people: int, *, most_words: int) -> bool:
+    """Check for given names, or their first words, of about as many people: words of a name, in most rows, of which many differ."""
+    words = [
+        text for text in texts if re.sub(r"[ '’.-]", "", text).isalpha() and text.count(" ") < most_words
+    ]
+    differ = {text for text in map(unaccented, words) if text not in _NO_NAMES and not meaning_of(text)}
+    return 4 * len(words) >= 3 * max(len(texts), people) and 3 * len(differ) >= people and bool(differ)
 
 
 def _header_of_names(rows: Sequence[Row]) -> Header | None:

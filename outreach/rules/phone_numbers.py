@@ -516,6 +516,8 @@ def _read_text(cell: str) -> PhoneCell:
     if len(cell) > _MAX_LETTERS:
         return reject(Reason.NO_VALID_NUMBER)
     text = _NOW.sub("", clean(cell))
+    if _EXTENSION.fullmatch(text):
+        return reject(Reason.LANDLINE)
     if reason := rejection_reason(text):
         return reject(reason)
     if scientific := _SCIENTIFIC.fullmatch(text):
@@ -607,6 +609,7 @@ _IN_RESERVE = re.compile(
     r"(?<=\d)[\s,;(-]*(?:(?:nếu|gọi|số này) )*(?:không|khong|ko|k) (?:(?:gọi|liên lạc|goi) )?(?:được|duoc)\b\W*(?:thì|thi)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
+_EXTENSION = re.compile(r"(?:(?:số )?máy lẻ|(?:so )?may le|nhánh|nội bộ|ext)[.:]* ?\d{1,5}", re.IGNORECASE)
 _OUT_OF_USE = re.compile(
     r"\d\W*\(?(?:số |máy |đã |bị )*(?:cũ|hư|hỏng|bỏ|khóa|khoá|không (?:còn )?(?:dùng|xài|sử dụng))\b"
     r"|\b(?:bỏ|cũ)\b\W*(?:số |sim )?(?:cũ\W*)?(?=[\d+])"

@@ -346,7 +346,7 @@ def split_line(line: str) -> list[str] | None:
         rest.append(sent["sender"] or "")
     if house := _HOUSE.search(name):
         name, more = name[: house.start()], [*more, house[0].strip()]
-    name = _ADDRESS.sub("", name)
+    name = re.sub(r"(?<!\bsn)(?<!\bns)(?<!sinh) \d{1,2}$", "", _ADDRESS.sub("", name))  # a player's number
     phone = text[found[0].start() : found[-1].end()]
     if more and _KIN.search(more[-1]) and names_another(more[-1], [name]):  # "con dâu Y Mơn, ĐT 0905…"
         phone = re.sub(r"\W*\d+", "", more[-1]) + f" {phone}"

@@ -326,12 +326,13 @@ def test_signatures_below_a_table_of_parents_are_no_people(tmp_path):
         [("A Huy", "review"), ("Y Lan", "review")],
     ),
     ("Họ tên,SĐT,Họ tên,SĐT", f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok"), ("Y Lan", "ok")]),
-    *each_of(
-        "Họ tên học sinh,SĐT,Họ tên mẹ,SĐT mẹ | Họ tên,SĐT,Họ tên người thân,SĐT người thân",
+    (
+        "Họ tên học sinh,SĐT,Họ tên mẹ,SĐT mẹ",
         f"A Huy,{F},Y Lan,{M}",
         "review",
         [("A Huy", "review"), ("Y Lan", "review")],
     ),
+    ("Họ tên,SĐT,Họ tên người thân,SĐT người thân", f"A Huy,{F},Y Lan,{M}", "ok", [("A Huy", "ok")]),
 )
 def test_adults_of_one_row_are_people_of_their_own_where_nothing_is_in_doubt(headings, cells, status, people):
     rows = [["STT", *headings.split(",")], ["1", *cells.split(",")], ["2", "A Lin", "0905000125"]]
@@ -423,6 +424,19 @@ def test_in_a_chat_who_sent_a_number_may_correct_it_or_leave_and_a_name_may_stan
     assert read["Trần Văn An"] == ("ok", ("+84905000126",))
     assert read["Võ Xuân Chiến"] == ("review", ("+84905000125",))
     assert read["Y Blưm"] == ("ok", ("+84905000127",))
+
+
+def test_a_name_in_columns_without_headings_or_with_headings_in_two_languages_is_whole(tmp_path):
+    people = ("NGUYỄN,THỊ,HOA", "LÊ,THỊ MỸ,LAN", "Y,THUẬT,MLÔ", "ĐINH,VĂN,ĐẠO", "TRẦN,VĂN,BÉ")
+    wished = ["Nguyễn Thị Hoa", "Lê Thị Mỹ Lan", "Y Thuật Mlô", "Đinh Văn Đạo", "Trần Văn Bé"]
+    rows = [f"{n},{name},,1980,090500012{n}" for n, name in enumerate(people, 1)]
+    assert [row.name for row in rows_of(tmp_path, "\n".join(rows))] == wished
+    two = [row.replace(",THỊ", " THỊ").replace(",VĂN", " VĂN").replace(",THUẬT", " THUẬT") for row in rows]
+    assert [row.name for row in rows_of(tmp_path, "\n".join(two))] == wished
+    labels = "No.,Họ và đệm / Last & middle name,Tên / First name,Ghi chú,Ngày sinh D.O.B,SĐT / Phone"
+    assert [row.name for row in rows_of(tmp_path, "\n".join([labels, *two]))] == wished
+    whole = [f"{n},{name.replace(',', ' ')},Kon Rẫy,1980,090500012{n}" for n, name in enumerate(people, 1)]
+    assert [row.name for row in rows_of(tmp_path, "\n".join(whole))] == wished
 
 
 def test_a_chat_copied_with_sender_and_hour_on_lines_of_their_own_and_numbers_below_their_names(tmp_path):
