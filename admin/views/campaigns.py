@@ -230,7 +230,7 @@ class CampaignsView(CampaignTextPages):
         )
     )
     launch = FormAction("/<int:campaign_id>/launch", perform_action, action=CampaignAction.LAUNCH).tells(
-        _l("Đã bắt đầu gửi. Theo dõi tiến độ trên trang này.")
+        _l("Đã bắt đầu gửi.")
     )
     discard = FormAction("/<int:campaign_id>/discard", perform_action, action=CampaignAction.CANCEL).tells(
         _l("Đã bỏ chiến dịch này. Không có tin nào được gửi.")

@@ -235,16 +235,22 @@ class UsersView(TableRegister):
     list_template = "settings/users.html"
     new_form, states, state_of = InviteForm, STATES, staticmethod(state_of)
     columns = (
-        ("email", _l("Địa chỉ thư")),
         ("name", _l("Họ tên")),
+        ("email", _l("Địa chỉ thư")),
         ("role", _l("Vai trò")),
         ("organisation.name", _l("Tổ chức")),
         ("area.name", _l("Địa bàn")),
         ("state", _l("Tình trạng")),
-        ("practised", _l("Đã tập")),
+        ("practised", _l("Bước đã tập")),
     )
-    export_columns = (*columns, ("created_at", _l("Tạo lúc")), ("identities", _l("Đăng nhập chung")))
-    sortable = (("email", User.email), ("name", User.name), ("organisation.name", Organisation.name))
+    export_columns = (
+        columns[1],
+        columns[0],
+        *columns[2:],
+        ("created_at", _l("Tạo lúc")),
+        ("identities", _l("Đăng nhập chung")),
+    )
+    sortable = (("name", User.name), ("email", User.email), ("organisation.name", Organisation.name))
     searched = (User.email, User.name, Organisation.name)
     search_label = _l("Tên, địa chỉ thư hoặc tổ chức")
     order = (User.is_active.desc(), User.email)
