@@ -83,6 +83,7 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     session.add(campaign)
     session.flush()
     _replace_steps_and_lists(session, campaign, draft, lists, others)
+    find_lists(session, user, [*draft.lists, *draft.also_in, *draft.excepted])  # or one was removed meanwhile
     add_lists(session, campaign)
     _append_goal(session, campaign, draft.goal, user=user, now=now)
     session.merge(CampaignAuthor(campaign_id=campaign.id, user_id=user.id))
@@ -153,6 +154,7 @@ def find_lists(session: Session, user: User, names: Sequence[str]) -> list[Conta
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .where(
             visible_to(session, user, ContactList.organisation_id),
+            ~ContactList.hidden,
             or_(ContactList.name.in_(names), full_name.in_(names)),
         )
     )

@@ -25,6 +25,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    case,
     exists,
     or_,
     select,
@@ -34,7 +35,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door, open_numbers
-from outreach.core.db import insert_rows, is_set, reserve_ids, rows_table, set_columns, values_subquery
+from outreach.core.db import (
+    insert_new,
+    insert_rows,
+    is_set,
+    reserve_ids,
+    rows_table,
+    set_columns,
+    values_subquery,
+)
 from outreach.imports.sightings import contained_by, record_sighting
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (
@@ -365,15 +374,21 @@ class ContactMerger:
             self._write_changes({contact.id: contact for contact in (*extended, *confirmed)}.values())
 
     def _write_phones(self, extended: Sequence[ImportedContact]) -> None:
-        links = [
-            (contact.id, phone_id, contact.phones.index(phone_id) + 1, contact.id in self._stated)
-            for contact in (*self._created, *extended)
-            for phone_id in (contact.phones if contact.is_new else contact.phones_added)
-        ]
         columns = ("contact_id", "phone_id", "position", "is_named")
-        insert_rows(self._session, ContactPhone.__table__, columns, links)
+        new, links = (
+            [
+                (contact.id, phone_id, contact.phones.index(phone_id) + 1, contact.id in self._stated)
+                for contact in people
+                for phone_id in (contact.phones if contact.is_new else contact.phones_added)
+            ]
+            for people in (self._created, extended)
+        )
+        insert_rows(self._session, ContactPhone.__table__, columns, new)
+        if links:  # an officer may have given them meanwhile
+            more = [dict(zip(columns, link, strict=True)) for link in links]
+            self._session.execute(insert_new(self._session, ContactPhone), more)
         # A number of which there is a row of a removal is in use by that.
-        given = {phone_id for _person, phone_id, *_ in links}
+        given = {phone_id for _person, phone_id, *_ in (*new, *links)}
         open_numbers(self._session, given.intersection(self._in_use), now=self._now)
         for contact_id, phone_id in self._recorded:
             link = (ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
@@ -540,12 +555,29 @@ class ContactMerger:
         return person
 
     def _write_facts(self, people: list[ImportedContact]) -> None:
+        """Write the facts of people, but those that an officer or an answer has changed since they were read."""
         table: Any = Contact.__table__
+        columns = table.c
+        values = {
+            each: case(
+                (
+                    each.is_not_distinct_from(bindparam(f"_was_{each.key}", type_=each.type)),
+                    bindparam(f"_{each.key}", type_=each.type),
+                ),
+                else_=each,
+            )
+            for each in map(columns.get, FACTS)
+        }
         self._session.execute(
             update(table)
-            .where(table.c.id == bindparam("_id"))
-            .values({**{name: bindparam(f"_{name}") for name in FACTS}, "updated_at": self._now}),
-            [{"_id": person.id, **{f"_{name}": person.facts[name] for name in FACTS}} for person in people],
+            .where(columns.id == bindparam("_id"))
+            .values({**values, columns.updated_at: self._now}),
+            [
+                {"_id": person.id}
+                | {f"_{name}": value for name, value in person.facts.items()}
+                | {f"_was_{name}": person.added.get(name, [value])[0] for name, value in person.facts.items()}
+                for person in people
+            ],
         )
 
     def _write_stated_before(self) -> None:

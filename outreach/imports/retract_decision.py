@@ -32,6 +32,7 @@ from outreach.imports.sightings import lists_with, reassign_contacts, remove_sig
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import (
     changes_of_other_imports,
+    lock_people,
     remove_answered,
     remove_people,
     restore_values,
@@ -41,6 +42,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
+    ContactPhone,
     ImportChange,
     ImportIssue,
     KeptValue,
@@ -164,6 +166,8 @@ def _undo_decision(
 ) -> None:
     if issue.status != IssueStatus.QUESTION:  # questions asked about the row after it was stored
         _remove_questions(session, issue)
+    theirs = select(ContactPhone.phone_id).where(ContactPhone.contact_id == undo["contact"])
+    lock_people(session, [undo["contact"]], session.scalars(theirs).all())
     person = session.get(Contact, undo["contact"])
     if person is None:
         return

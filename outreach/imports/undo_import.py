@@ -235,7 +235,9 @@ def undo_changes(
         .order_by(ImportChange.contact_id)
         .limit(limit)
     ).all()
-    others = changes_of_other_imports(session, list_import, [change.contact_id for change in changes])
+    people = [change.contact_id for change in changes]
+    lock_people(session, people, {phone_id for change in changes for phone_id in change.phones})
+    others = changes_of_other_imports(session, list_import, people)
     for change in changes:
         person, other_changes = session.get_one(Contact, change.contact_id), others[change.contact_id]
         restore_values(person, change.fields, other_changes)
@@ -243,9 +245,17 @@ def undo_changes(
         person.updated_at = now
         session.delete(change)
     session.flush()
-    remove_answered(session, [change.contact_id for change in changes])
+    remove_answered(session, people)
     withdraw_phones(session, {change.contact_id: change.phones for change in changes}, others)
     return len(changes)
+
+
+def lock_people(session: Session, people: Collection[int], phones: Collection[int]) -> None:
+    """Lock people, and before them numbers that they may lose; they are read as others left them who wrote meanwhile."""
+    theirs = select(Phone.id).where(Phone.id.in_(values_subquery(session, phones)))
+    session.execute(theirs.order_by(Phone.id).with_for_update())
+    these = select(Contact).where(Contact.id.in_(values_subquery(session, people))).order_by(Contact.id)
+    session.scalars(these.with_for_update().execution_options(populate_existing=True)).all()
 
 
 def remove_answered(session: Session, people: Collection[int]) -> None:
