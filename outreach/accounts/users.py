@@ -420,6 +420,7 @@ def sign_out_everywhere(session: Session, user_id: int, *, user: User | None, no
 @use_case
 def change_password(session: Session, *, current: str, new: str, user: User, now: datetime) -> None:
     """Change the user's own password and end all sessions. Raises BadInput if wrong or too short."""
+    user = lock_user(session, user.id)  # an administrator may have ended the password a moment ago
     if not check_password(user, current):
         raise BadInput("current_password_wrong")
     if new == current:

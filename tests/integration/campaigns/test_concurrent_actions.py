@@ -1,10 +1,10 @@
 """Two people press, or two workers sweep, at the same moment: one wins and nothing happens twice."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from sqlalchemy import func, select, update
@@ -16,14 +16,21 @@ from campaigns.planning.kinds import create_kind, load_kinds
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import open_step, steps_due
 from outreach.accounts.users import add_user as add_account
-from outreach.accounts.users import change_user, disable_user
+from outreach.accounts.users import (
+    change_password,
+    change_user,
+    check_password,
+    disable_user,
+    has_password,
+    set_password,
+)
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, WrongState
 from outreach.rules.quiet_days import NO_DAYS
 from tests.integration.campaigns.test_bound_approval import add_user
 from tests.integration.campaigns.test_lifecycle import approved
 from tests.support.servers import both_databases
-from tests.support.world import APPROVER, AUTHOR
+from tests.support.world import APPROVER, AUTHOR, PASSWORD
 
 pytestmark = both_databases
 
@@ -164,3 +171,34 @@ def test_two_administrators_who_shut_each_other_out_leave_one(world, how):
         with world.runtime.db.write() as session:
             both = update(User).where(User.email.in_(emails))
             session.execute(both.values(is_active=True, role=Role.ADMINISTRATOR))
+
+
+@pytest.mark.parametrize("ends", ["disabled", "given another password"])
+def test_a_password_that_is_ended_while_its_owner_changes_it_stays_ended(world, ends):
+    admin = world.officer("qt@loa.example", Role.ADMINISTRATOR)
+    owner, given = world.user(AUTHOR), "mưa rừng tháng bảy 62"
+    read = Event()
+
+    def end():
+        read.wait(5)
+        if ends == "disabled":
+            world.do(disable_user, owner.id, by=admin)
+        else:
+            world.do(set_password, owner.id, given)
+
+    def change():
+        with world.runtime.db.write() as session:
+            row = session.get_one(User, owner.id)
+            read.set()
+            wait([ending], timeout=2)
+            with suppress(BadInput):
+                change_password(
+                    session, current=PASSWORD, new="của kẻ gian 2026 bí mật", user=row, now=world.now
+                )
+
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(end)
+        change()
+        ending.result()
+    assert check_password(world.get_one(User, owner.id), given) == (ends != "disabled")
+    assert has_password(world.get_one(User, owner.id)) == (ends != "disabled")
