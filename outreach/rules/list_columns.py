@@ -790,25 +790,29 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
 
 
 def _parts_of_names(rows: Sequence[Row]) -> dict[Column, int]:
-    """Return the columns of a name in two or three, where no heading says so: most cells of the first are a family's name alone, or cut off."""
+    """Return the columns of a name in two or three, where no heading says so."""
     texts = {at: [*map(cell_text, filled_cells(rows, at))] for at in range(width_of(rows))}
     filled = [at for at, cells in texts.items() if cells]
     for n, at in enumerate(filled[:-1]):
-        named = texts[at]
-        families = sum(
-            " " not in text or _CUT_OFF.search(text) is not None for text in filter(begins_with_family, named)
-        )
-        if 2 * families <= len(named):
-            continue
-        given = filled[n + 1 : n + 3]
-        if len(given) > 1 and not _are_given(texts[given[1]], len(named), most_words=1):
-            given.pop()
-        if _are_given(texts[given[-1]], len(named), most_words=1) and _are_given(
-            texts[given[0]], 0, most_words=2
-        ):
-            middle = {Column.MIDDLE_NAME: given[0]} if len(given) > 1 else {}
-            return {Column.FAMILY_NAME: at, **middle, Column.NAME: given[-1]}
+        given, people = filled[n + 1 : n + 3], len(texts[at])
+        if _are_families(texts[at], texts[given[0]]):
+            if len(given) > 1 and not _are_given(texts[given[1]], people, most_words=1):
+                given.pop()
+            if _are_given(texts[given[-1]], people, most_words=1) and _are_given(
+                texts[given[0]], 0, most_words=2
+            ):
+                between = {Column.MIDDLE_NAME: given[0]} if len(given) > 1 else {}
+                return {Column.FAMILY_NAME: at, **between, Column.NAME: given[-1]}
     return {}
+
+
+def _are_families(texts: Sequence[str], beside: Sequence[str]) -> bool:
+    """Check for families' names in most cells, alone or cut off ("Nguyễn Thị"); rarer ones are known by "Thị" or "Văn" beside most."""
+    middle = sum(unaccented(text).split()[:1] in (["thi"], ["van"]) for text in beside)
+    alone = sum(
+        " " not in text or _CUT_OFF.search(text) is not None for text in filter(begins_with_family, texts)
+    )
+    return 2 * middle > len(beside) or 2 * alone > len(texts)
 
 
 def _are_given(texts: Sequence[str], people: int, *, most_words: int) -> bool:

@@ -435,6 +435,14 @@ def test_a_name_in_columns_without_headings_or_with_headings_in_two_languages_is
     assert [row.name for row in rows_of(tmp_path, "\n".join(two))] == wished
     labels = "No.,Họ và đệm / Last & middle name,Tên / First name,Ghi chú,Ngày sinh D.O.B,SĐT / Phone"
     assert [row.name for row in rows_of(tmp_path, "\n".join([labels, *two]))] == wished
+    raglai = ("CHAMALEA,THI,HUONG", "KADA,THI,LIEN", "PI NANG,THI,NHE", "NGUYEN,THI NGOC,LAN")
+    rows = [f"{n},{name},,1980,090500012{n}" for n, name in enumerate(raglai, 1)]
+    assert [row.name for row in rows_of(tmp_path, "\n".join(rows))] == [
+        "Chamalea Thi Huong",
+        "Kada Thi Lien",
+        "Pi Nang Thi Nhe",
+        "Nguyen Thi Ngoc Lan",
+    ]
     whole = [f"{n},{name.replace(',', ' ')},Kon Rẫy,1980,090500012{n}" for n, name in enumerate(people, 1)]
     assert [row.name for row in rows_of(tmp_path, "\n".join(whole))] == wished
 
