@@ -152,7 +152,7 @@ def read_reports(
     """Return a page of the reports that a user may see. Raises NotFound.
 
     The conditions are those by which the figures count them. For readers of whom few people are hidden, a line has a place
-    and no organisation: with both, few would be left.
+    and no organisation: with both, few would be left; nor is it their own area alone, which may have few.
     """
     campaign = find_visible_campaign(session, campaign_id, user=user)
     small = small_in_drive(session, campaign, user=user)
@@ -163,7 +163,7 @@ def read_reports(
     conditions = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),
-        within_area(session, user, Contact.area_code),
+        true() if small else within_area(session, user, Contact.area_code),
         *_conditions(session, filters, small),
     ]
     reports = (

@@ -1,8 +1,9 @@
 """Figures about health as they are shown to who may not see the people: of few people none is told, nor had by subtraction."""
 
+import re
 from collections import Counter
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from campaigns.analytics.progress import read_progress
 from campaigns.analytics.reach import read_parts_for
@@ -15,7 +16,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.webhooks import EventKind
 from campaigns.webhooks.collect_events import collect_events
 from campaigns.webhooks.deliver_events import OFFERED, subscribe
-from outreach.models.accounts import Role
+from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, Membership
 from tests.integration.admin.test_drives import UNTIL_MIDNIGHT
 from tests.support.admin_client import signed_in
@@ -147,3 +148,20 @@ def test_whom_a_draft_about_health_leaves_out_of_few_people_is_told_to_no_audito
         signed_in(client, reader)
         page = client.get(f"/admin/campaigns/{draft}/").text
         assert ("Thôn 3" in page, "quá ít người" in page) == (sees, not sees), reader
+
+
+def test_reports_of_installs_about_health_are_counted_in_no_readers_area_of_few_people(world, client):
+    world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621"})
+    world.add_people(20)
+    for n, person in enumerate(world.all(select(Contact.id).order_by(Contact.id))):
+        world.change(Contact, person, area_code="a1" if n < 2 else "a2")
+    world.officer(AUDITOR, Role.AUDITOR)
+    world.change(User, world.user(AUDITOR).id, area_code="a1")
+    world.execute(update(Organisation).values(area_code="a1"))
+    campaign = world.sent(kind="tiem-chung", text="Mời tiêm. Trả lời 1 hoặc 2. {link}")
+    shown = []
+    for n in (0, 10):
+        world.press(campaign, "installed", index=n)
+        page = signed_in(client, AUDITOR).get(f"/admin/campaigns/{campaign}/installs/").text
+        shown.append(re.findall(r"(\d+) lượt", page))
+    assert shown == [["1"], ["2"]], "as the figures, not of the two in the reader's area alone"
