@@ -119,8 +119,8 @@ def settle_restored(
             session, stream_id, backup_id=backup.id, renderer=renderer, look_at=look_at, now=now
         )
     _skip_ids(session)
-    # A user who was signed out since then, by themselves or because a device was lost, would be signed in again; an
-    # ended token would be valid again.
+    # A user who was signed out since then, by themselves or because a device was lost, would be signed in again, or by an
+    # invitation that was used; an ended token would be valid again.
     sessions = end_all_sessions(session, now=now)
     tokens = end_tokens(session, actor_id=None, now=now)
     backup.restored_at = now

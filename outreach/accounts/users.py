@@ -133,7 +133,9 @@ def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = ""
 
 
 def end_all_sessions(session: Session, *, now: datetime) -> int:
-    """End all sessions of all users. Returns how many."""
+    """End all sessions of all users, and the links by which those without a password get in. Returns how many sessions."""
+    for user in session.scalars(select(User).where(User.password_hash.startswith(NO_PASSWORD))):
+        user.password_hash = no_password()
     return set_columns(session, UserSession, *_open(now), ended_at=now)
 
 
