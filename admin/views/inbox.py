@@ -223,11 +223,7 @@ class InboxView(AdminPage):
                 iter(read_cries(session, case.campaign_id or 0, Case.id == case.id, user=user)), None
             ),
             "seen": handle_case.last_cry_of(session, case.id),
-            "may_reopen": case.outcome in WRITTEN
-            or (
-                case.outcome is CaseOutcome.CLASSIFIED
-                and handle_case.may_undo_label(session, case, user=user, now=now)
-            ),
+            "may_reopen": handle_case.may_reopen(session, case, user=user, now=now),
             "has_lost_alert": session.scalar(select(has_lost_alert()).where(Case.id == case.id)),
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
             if line.reply

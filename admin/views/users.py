@@ -243,13 +243,7 @@ class UsersView(TableRegister):
         ("state", _l("Tình trạng")),
         ("practised", _l("Bước đã tập")),
     )
-    export_columns = (
-        columns[1],
-        columns[0],
-        *columns[2:],
-        ("created_at", _l("Tạo lúc")),
-        ("identities", _l("Đăng nhập chung")),
-    )
+    export_columns = (*columns, ("created_at", _l("Tạo lúc")), ("identities", _l("Đăng nhập chung")))
     sortable = (("name", User.name), ("email", User.email), ("organisation.name", Organisation.name))
     searched = (User.email, User.name, Organisation.name)
     search_label = _l("Tên, địa chỉ thư hoặc tổ chức")

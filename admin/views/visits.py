@@ -261,9 +261,7 @@ class VisitsView(AdminPage):
                     if (n := sum(line.outcome is outcome for line in lines))
                 },
                 form=ResultsForm.on_page(visited_at=f"{last:%Y-%m-%dT%H:%M}"),
-                undo_form=forms.Form()
-                if may_undo_entry(session, round_id, user=user, now=datetime.now(UTC))
-                else None,
+                may_undo=may_undo_entry(session, round_id, user=user, now=datetime.now(UTC)),
                 given=sheets.read_assignments(session, [round_id]).get(round_id, []),
                 assign_form=assign_form,
             )

@@ -442,10 +442,10 @@ def undo_reply_label(session: Session, case_id: int, *, user: User, now: datetim
     audit.record(session, "case.undo", case, user, now)
 
 
-def may_undo_label(session: Session, case: Case, *, user: User, now: datetime) -> bool:
-    """Return whether the label of a case's reply is this user's to undo."""
-    handling = _last_label(session, case)
-    return handling is not None and _may_lift(handling, user, now=now)
+def may_reopen(session: Session, case: Case, *, user: User, now: datetime) -> bool:
+    """Return whether a closed case is this user's to open again, by `reopen_case` or `undo_reply_label`."""
+    handling = _last_label(session, case) if case.outcome is CaseOutcome.CLASSIFIED else None
+    return case.outcome in WRITTEN or (handling is not None and _may_lift(handling, user, now=now))
 
 
 def _last_label(session: Session, case: Case) -> Handling | None:

@@ -96,10 +96,10 @@ def test_a_file_has_the_rows_that_were_asked_for_and_no_formulas(client):
     assert response.mimetype == "text/csv"
     assert response.data.startswith(b"\xef\xbb\xbf")  # else a spreadsheet takes it for another encoding
     lines = list(csv.reader(StringIO(response.data.decode("utf-8-sig"))))
-    assert lines[0][:3] == ["Địa chỉ thư", "Họ tên", "Vai trò"]
+    assert lines[0][:3] == ["Họ tên", "Địa chỉ thư", "Vai trò"]
     assert [line[:4] for line in lines[1:]] == [
-        [AUDITOR, "", "Kiểm tra", "Hội Phụ nữ"],
-        ["pn@loa.example", "'=Y Hlan_100%", "Cán bộ", "Hội Phụ nữ"],
+        ["", AUDITOR, "Kiểm tra", "Hội Phụ nữ"],
+        ["'=Y Hlan_100%", "pn@loa.example", "Cán bộ", "Hội Phụ nữ"],
     ]
     assert "password" not in response.text
     assert "$argon2" not in response.text
