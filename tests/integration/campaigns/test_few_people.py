@@ -165,3 +165,16 @@ def test_reports_of_installs_about_health_are_counted_in_no_readers_area_of_few_
         page = signed_in(client, AUDITOR).get(f"/admin/campaigns/{campaign}/installs/").text
         shown.append(re.findall(r"(\d+) lượt", page))
     assert shown == [["1"], ["2"]], "as the figures, not of the two in the reader's area alone"
+
+
+@cases(("tiem-chung", False), ("bluezone", True))
+def test_what_is_written_to_a_place_of_few_people_tells_nothing_of_their_health(world, client, kind, is_told):
+    world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621"})
+    world.add_people(20)
+    for n, person in enumerate(world.all(select(Contact.id).order_by(Contact.id))):
+        world.change(Contact, person, area_code="a1" if n < 2 else "a2")
+    campaign = world.sent(kind=kind, text="Mời. Trả lời 1 hoặc 2. {link}")
+    world.press(campaign, "installed")
+    drive = world.get_one(Campaign, campaign).drive_id
+    page = signed_in(client, AUTHOR).get(f"/admin/urging/?drive={drive}&area=a1").text
+    assert ("50,0%" in page) is is_told
