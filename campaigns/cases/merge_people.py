@@ -128,6 +128,7 @@ def merge_people(
         "fields": known["fields"] | filled,
         "phones": known["phones"] + known_of_other["phones"],
     }
+    data["unstated_of_merged"] = sorted(known_of_other["fields"])
     data["stated"] = _state_for_others(session, kept, other, theirs)
     data["recipients"] = merge_recipients(session, merge, now=now)
     data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
@@ -428,6 +429,7 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     session.add(person)
     session.flush()
     _give_rows_back(session, merge, person.id)
+    _forget_undone(session, merge, person)
     restore_recipients(session, merge, person.id, now=now)
     theirs = _give_numbers_back(session, merge, person.id)
     _give_removals_back(session, merge, person.id)
@@ -458,6 +460,20 @@ def _give_rows_back(session: Session, merge: PersonMerge, person_id: int) -> Non
         restored = [{name: _from_json(name, value) for name, value in row.items()} for row in kept]
         if restored:
             session.execute(insert(table), [{**row, column.name: person_id} for row in restored])
+
+
+def _forget_undone(session: Session, merge: PersonMerge, person: Contact) -> None:
+    """Forget of who was merged what only files said that were undone since: then what the first of the others says is known."""
+    changes = (
+        select(ImportChange).where(ImportChange.contact_id == person.id).order_by(ImportChange.import_id)
+    )
+    stating = session.scalars(changes).all()
+    for name in {*_FACTS}.difference(
+        merge.data.get("unstated_of_merged", _FACTS)
+    ):  # an earlier release kept none
+        said = [change.fields[name][1] for change in stating if name in change.fields]
+        if getattr(person, name) not in (None, "", *said):
+            setattr(person, name, said[0] if said else "" if name == "village" else None)
 
 
 def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> list[int]:

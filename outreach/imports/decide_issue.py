@@ -439,8 +439,7 @@ def answer_birth(
                 raise BadInput("birth_year_unlike_cell")
             continue
         if person is not None and person.birth_year is None:
-            person.birth_year, person.updated_at = year, now
-            issue.undo = {"contact": person.id, "values": {"birth_year": [None, year]}}
+            _set_facts(session, issue, person, {"birth_year": year}, now=now)
 
 
 def move_contacts(session: Session, issues: Sequence[ImportIssue], *, now: datetime) -> None:
@@ -452,22 +451,27 @@ def move_contacts(session: Session, issues: Sequence[ImportIssue], *, now: datet
             continue
         # The known village lies in the other commune, so it is replaced, too.
         stated = {"area_code": commune.code, "village": issue.cells["village"][:120]}
-        values = {
-            name: [known, value]
-            for name, value in stated.items()
-            if (known := getattr(person, name)) != value
-        }
-        issue.undo = {"contact": person.id, "values": values}
-        for name, value in stated.items():
-            setattr(person, name, value)
-        person.updated_at = now
-        change = session.get(ImportChange, (issue.import_id, person.id))
-        if change is None:
-            change = ImportChange(import_id=issue.import_id, contact_id=person.id, fields={}, phones=[])
-            session.add(change)
-        originals = {  # where what is known is this file's
-            name: field[0] for name, field in change.fields.items() if [field[1]] == values.get(name, [])[:1]
-        }
-        updated = {name: [originals.get(name, before), value] for name, (before, value) in values.items()}
-        change.fields = {**change.fields, **updated}
-        session.flush()  # the next row may be about the same contact
+        _set_facts(session, issue, person, stated, now=now)
+
+
+def _set_facts(
+    session: Session, issue: ImportIssue, person: Contact, stated: Mapping[str, Any], *, now: datetime
+) -> None:
+    """Set what is known of a person to the answer to a question of an import, until that is undone."""
+    values = {
+        name: [known, value] for name, value in stated.items() if (known := getattr(person, name)) != value
+    }
+    issue.undo = {"contact": person.id, "values": values}
+    for name, value in stated.items():
+        setattr(person, name, value)
+    person.updated_at = now
+    change = session.get(ImportChange, (issue.import_id, person.id))
+    if change is None:
+        change = ImportChange(import_id=issue.import_id, contact_id=person.id, fields={}, phones=[])
+        session.add(change)
+    originals = {  # where what is known is this file's
+        name: field[0] for name, field in change.fields.items() if [field[1]] == values.get(name, [])[:1]
+    }
+    updated = {name: [originals.get(name, before), value] for name, (before, value) in values.items()}
+    change.fields = {**change.fields, **updated}
+    session.flush()  # the next row may be about the same contact

@@ -683,6 +683,8 @@ class ImportedContact:
             known = self.facts[name]
             if name == "place_question_id" and self.facts["area_code"]:
                 continue  # there is nothing to ask
+            if name == "village" and facts["area_code"] not in (None, self.facts["area_code"]):
+                continue  # it lies in another commune
             is_stated = value != "" or "area_code" in self.added.keys() & newer
             if is_stated and value not in (None, known) and (known in (None, "") or name in newer):
                 self.facts[name] = value

@@ -79,6 +79,7 @@ def undo_issues(session: Session, list_import: ListImport, *, now: datetime) -> 
     for issue in session.scalars(select(ImportIssue).where(*renamed).order_by(ImportIssue.id.desc())).all():
         undo = about_now(session, issue.undo or {}, by=list_import.id, decided_at=issue.decided_at)
         give_name_back(session, issue, undo, user=None, now=now)
+        issue.undo = None
     remove_issues(session, list_import)
 
 
@@ -186,21 +187,36 @@ def restore_values(
     """Restore a contact's values from before an import.
 
     `values`: name to (value before, value of the import). A value is restored only if it is still the
-    import's, and one that another import states as well only where none was before: then what the first of the others states is known.
+    import's, and one that another import states as well only where none was before: then what the first of the others states is
+    known. Of the smartphone the last one knows.
     """
     for name, (before, value) in values.items():
         stating = [other for other in others if name in other.fields]
         is_stated = any(other.fields[name][1] == value for other in stating)
         is_first = before in (None, "")
-        if getattr(person, name) == value and (is_first or not is_stated):
-            setattr(person, name, stating[0].fields[name][1] if is_first and stating else before)
+        if getattr(person, name) == value:
+            if stating and (is_first or name == "has_smartphone"):
+                setattr(person, name, stating[-(name == "has_smartphone")].fields[name][1])
+            elif not is_stated:
+                setattr(person, name, before)
         for other in stating if not is_stated else ():
-            if other.fields[name][0] == value:
-                other.fields = {**other.fields, name: [before, other.fields[name][1]]}
-    if "area_code" in values and not person.area_code:  # what was no question as long as a commune was known
-        asked = (
-            other.fields["place_question_id"][1] for other in others if "place_question_id" in other.fields
-        )
+            known, said = other.fields[name]
+            if known == value:
+                nothing = "" if name == "village" else None
+                other.fields = {**other.fields, name: [nothing if before == said else before, said]}
+    if "area_code" in values:
+        _restore_place(person, others)
+
+
+def _restore_place(person: Contact, others: Sequence[ImportChange]) -> None:
+    """Restore what goes with a contact's commune: the village in it or, where none is known, the question which it is."""
+    said = [{name: value for name, (_before, value) in other.fields.items()} for other in others]
+    villages = (
+        each["village"] for each in said if each.get("village") and each.get("area_code") == person.area_code
+    )
+    person.village = person.village or next(villages, "")
+    if not person.area_code:
+        asked = (each["place_question_id"] for each in said if each.get("place_question_id"))
         person.place_question_id = person.place_question_id or next(asked, None)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from campaigns.cases.merge_people import merge_people
+from campaigns.cases.merge_people import merge_people, unmerge_people
 from outreach.imports import store_rows
 from outreach.imports.change_list import archive_list, merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
@@ -260,3 +260,60 @@ def test_whom_officers_merged_the_next_file_knows_though_it_says_another_year(of
     for each in (second, first):
         bring(office, write(tmp_path, each), "Lần sau")
     assert office.all(select(Contact.id)) == [kept]
+
+
+@cases(((4,), False), ((2, 4), False), ((4, 3), True), ((2, 4, 3), None), ((3,), True), ((2, 3, 4), None))
+def test_of_a_smartphone_the_last_file_that_stands_knows(office, tmp_path, undone, left):
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"))
+    for said in ("có", "không", "có"):
+        file = tmp_path / "smartphones.csv"
+        file.write_text(
+            f"STT,Họ và tên,SĐT,Điện thoại thông minh\n1,A Thun,{local(1)},{said}\n", encoding="utf-8"
+        )
+        bring(office, file)
+    for each in undone:
+        undo_import(office.runtime, each)
+    assert office.one(select(Contact.has_smartphone)) is left
+
+
+def test_who_is_parted_again_has_nothing_of_a_file_that_was_undone_meanwhile(office, tmp_path):
+    bring(
+        office,
+        write(tmp_path, f"1,A Thun,,,,{local(1)}", f"2,Y Rơ,,,,{local(2)}", f"3,Y Rơ,1955,,,{local(2)}"),
+    )
+    bring(office, write(tmp_path, f"1,Y Rơ,1950,Thôn 1,Đắk Mar,{local(2)} / {local(3)}"), "Khác")
+    kept, other = office.all(select(Contact.id).order_by(Contact.id))
+    merge = office.do(merge_people, kept, other)
+    undo_import(office.runtime, 2)
+    office.do(unmerge_people, merge.id)
+    assert told(office) == [("A Thun", None, "", number(1), OWN), ("Y Rơ", 1955, "", number(2), OWN)]
+
+
+def test_nobody_lives_in_a_village_of_another_commune_than_theirs(office, tmp_path):
+    bring(office, write(tmp_path, f"1,A Thun,,,Đắk La,{local(1)}"))
+    bring(office, write(tmp_path, f"1,A Thun,,Thôn 1,Đắk Mar,{local(1)}"))
+    assert told(office) == [("A Thun", None, "", number(1), OWN)]
+    undo_import(office.runtime, 1)
+    assert told(office) == [("A Thun", None, "Thôn 1", number(1), OWN)]
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_year_that_was_answered_goes_with_the_file_that_raised_the_question(office, tmp_path, is_removed):
+    bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"))
+    bring(office, write(tmp_path, f"1,A Thun,41,,,{local(1)}"), "Khác")
+    office.do(decide_issue, 1, Decision.ANSWERED, birth_year=1941)
+    assert [born for _name, born, *_ in told(office)] == [1941]
+    if is_removed:
+        office.do(remove_list, find_list(office, "Khác"))
+    else:
+        undo_import(office.runtime, 2)
+    assert told(office) == [("A Thun", None, "", number(1), OWN)]
+
+
+def test_a_person_renamed_twice_by_a_file_has_the_name_of_before_it(office, tmp_path):
+    bring(office, write(tmp_path, f"1,{FIRST},,,,{local(1)}"), "Một")
+    rows = [f"{n},{name},,,,{local(1)}" for n, name in enumerate((SECOND, "Nguyễn Thị Mai Hoa"), 1)]
+    bring(office, write(tmp_path, *rows), "Hai")
+    office.do(decide_issue, 1, Decision.RENAMED, and_alike=True)
+    undo_import(office.runtime, 2)
+    assert [name for name, *_ in told(office)] == [FIRST]
