@@ -285,3 +285,18 @@ def test_the_steps_of_a_first_campaign_are_done_when_really_done(world, client):
     assert steps() == ""
     post(client, "/admin/account/notices", wanted="first")
     assert steps() == "7"
+
+
+def test_before_its_people_are_counted_a_launched_campaign_tells_no_zeros(world, client):
+    world.add_people(6)
+    campaign_id = world.draft(window=["00:00", "24:00"])
+    for action, officer in (("submit", AUTHOR), ("approve", APPROVER), ("launch", AUTHOR)):
+        world.act(campaign_id, CampaignAction(action), officer)
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Chưa có người nhận." in page
+    assert "trong 0 người" not in page
+    assert 'part=results" data-every="2000"' in page, "soon asked for again"
+    world.sweep()
+    page = client.get(f"/admin/campaigns/{campaign_id}/?part=results").text
+    assert "trong 6 người" in page

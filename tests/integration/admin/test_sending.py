@@ -87,21 +87,6 @@ def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(worl
     assert read(world, campaign_id).left == 0
 
 
-def test_before_its_people_are_counted_a_launched_campaign_tells_no_zeros(world, client):
-    world.add_people(6)
-    campaign_id = world.draft(window=ALL_DAY)
-    for action, officer in (("submit", AUTHOR), ("approve", APPROVER), ("launch", AUTHOR)):
-        world.act(campaign_id, CampaignAction(action), officer)
-    signed_in(client, AUTHOR)
-    page = client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert "Chưa có người nhận." in page
-    assert "trong 0 người" not in page
-    assert 'part=results" data-every="2000"' in page, "soon asked for again"
-    world.sweep()
-    page = client.get(f"/admin/campaigns/{campaign_id}/?part=results").text
-    assert "trong 6 người" in page
-
-
 def test_the_page_tells_why_nothing_moves(world, client, campaign_id):
     signed_in(client, AUTHOR)
     world.do(stop_all_sending, by=APPROVER)
