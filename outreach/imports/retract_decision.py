@@ -179,12 +179,9 @@ def _undo_decision(
     rows = _other_rows(session, list_import, issue, undo)
     was_seen = undo.get("joined") is False and undo["last"] == list_import.id  # by a row that could be read
     is_told = all("said" in record for _other, record in rows)  # not of decisions of earlier releases
-    if own and "joined" in undo and is_told and not was_seen and not undo.get("moved"):
-        # All that the file says of them this row and others like it said, also what was noted since, when another file came.
-        undo = {**undo, "values": own.fields, "phones": own.phones}
-    if own and issue.reason == OTHER_COMMUNE:  # what was known before may be so no more
-        values = {name: own.fields.get(name, change) for name, change in undo.get("values", {}).items()}
-        undo = {**undo, "values": values if values.get("area_code", [None])[0] else {}}
+    if own:
+        is_answer = issue.status == IssueStatus.QUESTION
+        undo = _as_noted_since(undo, own, is_answer=is_answer, is_own=is_told and not was_seen)
     for n, (other, record) in enumerate(rows):
         undo, held = _hand_over(undo, record)
         if n == 0 and "joined" in undo and not was_seen:  # it has them in the list from now on
@@ -205,6 +202,22 @@ def _undo_decision(
         session.expunge(person)
         remove_people(session, [person.id], now=now)
     withdraw_phones(session, {undo["contact"]: phones}, {undo["contact"]: other_changes})
+
+
+def _as_noted_since(
+    undo: dict[str, Any], own: ImportChange, *, is_answer: bool, is_own: bool
+) -> dict[str, Any]:
+    """Return what a decision recorded as its file's record of the person has it by now.
+
+    `is_own`: all that the file says of them this row and others like it said.
+    """
+    if is_answer:  # what was known before it may be so no more
+        values = {name: own.fields.get(name, change) for name, change in undo.get("values", {}).items()}
+        is_left = "area_code" in values and not values["area_code"][0]
+        return {**undo, "values": {} if is_left else values}
+    if is_own and "joined" in undo and not undo.get("moved"):
+        return {**undo, "values": own.fields, "phones": own.phones}
+    return undo
 
 
 def _refuse_merged(session: Session, list_import: ListImport, issue: ImportIssue, person: Contact) -> None:

@@ -199,13 +199,19 @@ def restore_values(
                 setattr(person, name, stating[-(name == "has_smartphone")].fields[name][1])
             elif not is_stated:
                 setattr(person, name, before)
-        for other in stating if not is_stated else ():
-            known, said = other.fields[name]
-            if known == value:
-                nothing = "" if name == "village" else None
-                other.fields = {**other.fields, name: [nothing if before == said else before, said]}
+        if not is_stated:
+            _hand_down(name, before, value, stating)
     if "area_code" in values:
         _restore_place(person, others)
+
+
+def _hand_down(name: str, before: Any, value: Any, stating: Sequence[ImportChange]) -> None:
+    """Let those who have replaced a value that is restored have replaced what was known before it."""
+    for other in stating:
+        known, said = other.fields[name]
+        if known == value:
+            nothing = "" if name == "village" else None
+            other.fields = {**other.fields, name: [nothing if before == said else before, said]}
 
 
 def _restore_place(person: Contact, others: Sequence[ImportChange]) -> None:
