@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twilio.base.exceptions import TwilioException
@@ -94,13 +95,20 @@ class TwilioGateway(HttpGateway):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._client = Client(
-            settings.twilio_account_sid, settings.twilio_auth_token, http_client=_HttpClient(self._transport)
-        )
-        self._client.api.base_url = settings.api_base_url
+        self._settings = settings
         self._messages = f"/Accounts/{settings.twilio_account_sid}/Messages.json"
         self._service = settings.twilio_messaging_service_sid
         self._callback = f"{settings.public_base_url}/webhooks/twilio/status/"
+
+    @cached_property
+    def _client(self) -> Client:
+        """The library's client, made with the first request: until then a process does without its 7 MB."""
+        settings = self._settings
+        made = Client(
+            settings.twilio_account_sid, settings.twilio_auth_token, http_client=_HttpClient(self._transport)
+        )
+        made.api.base_url = settings.api_base_url
+        return made
 
     def _prepare(self, message: gateway.OutboundMessage) -> dict[str, Any]:
         fields: dict[str, Any] = {
