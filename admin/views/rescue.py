@@ -42,6 +42,7 @@ from campaigns.cases.handle_case import assign_case, cases_visible_to
 from campaigns.models.campaigns import Campaign
 from campaigns.replies.record_answer import LONGEST_NOTE
 from campaigns.reports.documents import read_asked, read_request
+from campaigns.reports.writers.docx import write_docx
 from campaigns.rules.cases import WRITTEN, CaseOutcome
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.safety import CryState, Position
@@ -129,8 +130,6 @@ class RescueView(AdminPage):
     @expose("/letter")
     def letter(self) -> ResponseReturnValue:
         """Send the letter that asks the operators to warn every phone, as DOCX: to be signed and sent by hand."""
-        from campaigns.reports.writers.docx import write_docx  # noqa: PLC0415 - 4 MB, where a file is made alone
-
         now = datetime.now(UTC)
         with self.reading() as (session, user):
             event = find_event_of(session, request.args.get("event", type=int), user, now=now)

@@ -24,6 +24,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.reports import FileKind, ReportFile, ReportIssue, ReportLink
 from campaigns.reports.settings import current_template, require_province
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
+from campaigns.reports.writers.docx import write_docx
 from campaigns.reports.writers.pdf import draw_charts, write_pdf
 from campaigns.reports.writers.xlsx import write_xlsx
 from campaigns.rules.activities import ActivityKind
@@ -69,8 +70,6 @@ def document_of(issue: ReportIssue) -> ReportDocument | None:
 
 def build_files(document: ReportDocument, *, made_at: datetime) -> dict[FileKind, bytes]:
     """Build the three files of a document. `made_at` is written into their properties."""
-    from campaigns.reports.writers.docx import write_docx  # noqa: PLC0415 - 4 MB, where a file is made alone
-
     charts: Mapping[str, bytes] = draw_charts(document)
     return {
         FileKind.DOCX: write_docx(document, charts, made_at=made_at),
