@@ -497,9 +497,10 @@ class PreviewRows:
             {"line": row.line, "name": _masked_text(row.name), "area_code": row.place.code} for row in odd
         )
         self._show("odd_names", NAMES_SHOWN, named)
-        self._count_places(row for row, status, _ in both if status == PhoneStatus.OK and not row.place.code)
+        self._count_places(both)
 
-    def _count_places(self, unknown: Iterable[CheckedRow]) -> None:
+    def _count_places(self, rows: Iterable[tuple[CheckedRow, str, str]]) -> None:
+        unknown = (row for row, status, _ in rows if status == PhoneStatus.OK and not row.place.code)
         for place in (", ".join(filter(None, (row.commune, row.district))) for row in unknown):
             if place and (place in self.places or len(self.places) < PLACES_KEPT):
                 self.places[place] += 1
