@@ -12,14 +12,14 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twilio.base.exceptions import TwilioException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
+from twilio.rest.api.v2010.account.message import MessageInstance
 
 from outreach.core.settings import Settings
 from outreach.rules import gateway
@@ -27,9 +27,6 @@ from outreach.rules.segments import MOST_SEGMENTS
 from outreach.rules.texts import clean_text
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
 from outreach.sms.http_gateway import UNREADABLE, HttpClient, HttpGateway, read_retry_after
-
-if TYPE_CHECKING:  # 7 MB, which only a process that sends loads
-    from twilio.rest.api.v2010.account.message import MessageInstance
 
 # Its INFO lines contain URLs with phone numbers.
 logging.getLogger("twilio").setLevel(logging.WARNING)
@@ -95,20 +92,13 @@ class TwilioGateway(HttpGateway):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._settings = settings
+        self._client = Client(
+            settings.twilio_account_sid, settings.twilio_auth_token, http_client=_HttpClient(self._transport)
+        )
+        self._client.api.base_url = settings.api_base_url
         self._messages = f"/Accounts/{settings.twilio_account_sid}/Messages.json"
         self._service = settings.twilio_messaging_service_sid
         self._callback = f"{settings.public_base_url}/webhooks/twilio/status/"
-
-    @cached_property
-    def _client(self) -> Client:
-        """The library's client, made with the first request: until then a process does without its 7 MB."""
-        settings = self._settings
-        made = Client(
-            settings.twilio_account_sid, settings.twilio_auth_token, http_client=_HttpClient(self._transport)
-        )
-        made.api.base_url = settings.api_base_url
-        return made
 
     def _prepare(self, message: gateway.OutboundMessage) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -148,7 +138,7 @@ class TwilioGateway(HttpGateway):
             items = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
             return [self._listed(item) for item in items if _is_outbound(item)]
 
-    def _listed(self, item: "MessageInstance") -> gateway.ListedMessage:
+    def _listed(self, item: MessageInstance) -> gateway.ListedMessage:
         # The library returns a date that it cannot read as the text that it is.
         is_dated = isinstance(item.date_created, datetime)
         return gateway.ListedMessage(
@@ -193,18 +183,18 @@ def _is_sid(value: Any) -> bool:
     return isinstance(value, str) and _IS_SID.fullmatch(value) is not None
 
 
-def _is_outbound(item: "MessageInstance") -> bool:
+def _is_outbound(item: MessageInstance) -> bool:
     """Return whether an item of the list is a message of ours. Raises ValueError if it is no message at all."""
     if not _is_sid(item.sid):
         raise ValueError("no sid")
     return not str(item.direction or "outbound-api").startswith("inbound")
 
 
-def _code(item: "MessageInstance") -> str | None:
+def _code(item: MessageInstance) -> str | None:
     return clean_text(str(item.error_code))[:24] if item.error_code else None
 
 
-def _cause(item: "MessageInstance") -> gateway.Cause | None:
+def _cause(item: MessageInstance) -> gateway.Cause | None:
     return cause_of(code) if (code := _code(item)) else None
 
 
