@@ -252,7 +252,7 @@ class ContactMerger:
                 self._list_import.id,
             )
             more = {"is_in_list": is_in_list, "has_number": bool(person.phones)}
-            known = [facts for key, facts in person.known_as() if key == row.name_key]
+            known = [each for key, each in person.known_as() if key == row.name_key]
             return any(is_same_person(each, facts, **more) for each in known)
 
         found = [each for each in namesakes if is_meant(each[1])]
