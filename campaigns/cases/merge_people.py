@@ -31,7 +31,7 @@ from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
 from outreach.core.db import Base, change_rows, set_columns, values_subquery
-from outreach.imports.merge_contacts import note_stated
+from outreach.imports.merge_contacts import FACTS, note_stated
 from outreach.imports.sightings import lists_with, reassign_contacts, record_twins, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import remove_people
@@ -70,8 +70,7 @@ def find_restored(rows: Sequence[MergedRow], merge_id: int) -> MergedRow | None:
     return next((row for row in without if row.merge_id == merge_id), without[0] if without else None)
 
 
-_FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id")
-_KEPT = ("name", "name_key", "given_key", *_FACTS, "at_the_door", "created_at")
+_KEPT = ("name", "name_key", "given_key", *FACTS, "at_the_door", "created_at")
 
 
 @use_case
@@ -185,7 +184,7 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     other_id = _bring_back(session, merge, now=now)
     share_wishes_since(session, [kept.id, other_id], since=merge.merged_at)
     for name, (before, value) in data["filled"].items():
-        if name in _FACTS and _json(getattr(kept, name)) == value:
+        if name in FACTS and _json(getattr(kept, name)) == value:
             setattr(kept, name, _from_json(name, before))
     for person in (kept, session.get_one(Contact, other_id)):
         follow_answer(session, person)
@@ -259,7 +258,7 @@ def _from_json(name: str, value: Any) -> Any:
 def _fill_facts(kept: Contact, other: Contact) -> dict[str, list[Any]]:
     """Fill what is not known of a contact from the other. Returns it by name, before and after."""
     filled = {}
-    for name in _FACTS:
+    for name in FACTS:
         before, value = getattr(kept, name), getattr(other, name)
         if name == "place_question_id" and kept.area_code:
             continue  # there is nothing to ask
@@ -284,7 +283,7 @@ def _state_for_others(session: Session, kept: Contact, other: Contact, phones: l
             ContactList.organisation_id.not_in(owners.where(Membership.contact_id == kept.id)),
         )
     ).all()
-    facts = {name: value for name in _FACTS[:5] if (value := getattr(other, name)) not in (None, "")}
+    facts = {name: value for name in [*FACTS][:5] if (value := getattr(other, name)) not in (None, "")}
     change_rows(
         session,
         update(Membership)
@@ -341,7 +340,7 @@ def _find_unstated(session: Session, person: Contact, phones: Sequence[int]) -> 
     """Return what is known of a contact by no import, as an import would have stated it: no undo takes it from who is merged."""
     changes = session.scalars(select(ImportChange).where(ImportChange.contact_id == person.id)).all()
     stated = {(name, value) for change in changes for name, (_before, value) in change.fields.items()}
-    known = {name: getattr(person, name) for name in _FACTS}
+    known = {name: getattr(person, name) for name in FACTS}
     given = {phone_id for change in changes for phone_id in change.phones}
     return {
         "fields": {
@@ -468,12 +467,10 @@ def _forget_undone(session: Session, merge: PersonMerge, person: Contact) -> Non
         select(ImportChange).where(ImportChange.contact_id == person.id).order_by(ImportChange.import_id)
     )
     stating = session.scalars(changes).all()
-    for name in {*_FACTS}.difference(
-        merge.data.get("unstated_of_merged", _FACTS)
-    ):  # an earlier release kept none
+    for name in FACTS.keys() - merge.data.get("unstated_of_merged", FACTS):  # an earlier release kept none
         said = [change.fields[name][1] for change in stating if name in change.fields]
         if getattr(person, name) not in (None, "", *said):
-            setattr(person, name, said[0] if said else "" if name == "village" else None)
+            setattr(person, name, said[0] if said else FACTS[name])
 
 
 def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> list[int]:

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, CompoundSelect, exists, func, or_, select, text, union
 from sqlalchemy.orm import Session, aliased
@@ -86,7 +86,12 @@ def store_marked(session: Session, *, now: datetime) -> int:
     """Store deliveries of events up to the marked ids; returns how many. In the caller's transaction."""
     bookmark = _lock_bookmark(session)
     active = session.scalars(select(Subscription).where(Subscription.ended_at.is_(None)))
-    subscribers = [Subscriber.of(session, each) for each in active]
+    subscribers = [
+        Subscriber(
+            each, organisations_of(session, User(role=Role.STAFF, organisation_id=each.organisation_id))
+        )
+        for each in active
+    ]
     if bookmark is None or not subscribers:
         return 0
     earliest, next_one = _transactions(session)
@@ -121,18 +126,10 @@ def _transactions(session: Session) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """An active subscription with the organisations whose events it gets (None: all), and the campaigns of whose answers it is told nothing."""
+    """An active subscription with the organisations whose events it gets. None: all of them."""
 
     subscription: Subscription
     seen: set[int] | None
-    untold: frozenset[int]
-
-    @classmethod
-    def of(cls, session: Session, subscription: Subscription) -> Self:
-        user = User(role=Role.STAFF, organisation_id=subscription.organisation_id)
-        seen = organisations_of(session, user)
-        untold = session.scalars(select(Campaign.id).where(~is_told(seen)))
-        return cls(subscription, seen, frozenset(untold))
 
     def wants(self, kind: EventKind, since: datetime) -> bool:
         return kind in self.subscription.kinds and since >= self.subscription.made_at
@@ -148,6 +145,7 @@ class EventBuffer:
         self.session, self.subscribers, self.now = session, subscribers, now
         self._deliveries: list[Delivery] = []
         self._people: list[tuple[Delivery, int, list[int]]] = []
+        self._untold: dict[int | None, set[int]] = {}  # campaigns by organisation, read with the first answer
 
     def is_wanted(self, *kinds: EventKind) -> bool:
         """Return whether any subscriber wants these kinds."""
@@ -172,8 +170,15 @@ class EventBuffer:
         """
         people = [person] if person else []
         for subscriber in self.subscribers:
-            if subscriber.sees(of) and answered not in subscriber.untold:
+            if subscriber.sees(of) and not (answered and self._is_untold(subscriber, answered)):
                 self.add_for(subscriber, kind, number, data, at=at, people=people, is_new=is_new)
+
+    def _is_untold(self, subscriber: Subscriber, campaign_id: int) -> bool:
+        owner = subscriber.subscription.organisation_id
+        if owner not in self._untold:
+            untold = select(Campaign.id).where(~is_told(subscriber.seen))
+            self._untold[owner] = set(self.session.scalars(untold))
+        return campaign_id in self._untold[owner]
 
     def add_for(
         self,

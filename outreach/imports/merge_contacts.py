@@ -640,7 +640,10 @@ def note_stated(session: Session, people: Collection[int], *, now: datetime) -> 
 
 
 _SEX_CODES: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}
-FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id")
+FACTS: dict[str, Any] = dict.fromkeys(
+    ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id")
+) | {"village": ""}
+"""What a file may say of a person, each with what it is while nothing is known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -714,7 +717,7 @@ class ImportedContact:
         """Remember what a row states otherwise than is known: it is what is known once nobody states the other any more."""
         for name, value in _only_said(facts).items():
             if value != self.facts[name] and name not in {*but, *self.added, *self.confirmed}:
-                self.confirmed[name] = ["" if name == "village" else None, value]
+                self.confirmed[name] = [FACTS[name], value]
 
     def contradicts(self, facts: dict[str, Any]) -> bool:
         """Return whether sex or year of birth differ."""
@@ -735,7 +738,7 @@ class ImportedContact:
     def known_beside(self, noted: Collection[object]) -> tuple[dict[str, Any], list[int]]:
         """Return what is known beside what is noted: fields, with their values before and now, and ids of numbers."""
         fields = {
-            name: ["" if name == "village" else None, value]
+            name: [FACTS[name], value]
             for name, value in self.facts.items()
             if value not in (None, "") and name not in noted
         }

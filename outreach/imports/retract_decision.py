@@ -28,6 +28,7 @@ from outreach.imports.issues import (
     recount,
 )
 from outreach.imports.kept_values import remove_values
+from outreach.imports.merge_contacts import FACTS
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import (
@@ -318,11 +319,7 @@ def _forget(session: Session, list_import: ListImport, undo: dict[str, Any], *, 
         return
     values, phones = undo.get("values", {}), undo.get("phones", [])
     left = {name: field for name, field in change.fields.items() if name not in values}
-    said = (
-        {name: ["" if name == "village" else None, change.fields[name][1]] for name in values}
-        if is_answer
-        else {}
-    )
+    said = {name: [FACTS.get(name), change.fields[name][1]] for name in values if is_answer}
     change.fields = {**left, **said}
     change.phones = [phone_id for phone_id in change.phones if phone_id not in phones]
     if not change.fields and not change.phones:

@@ -21,6 +21,7 @@ from outreach.imports.decide_issue import give_name_back
 from outreach.imports.erasures import keep_wishes_of
 from outreach.imports.issues import OTHER_COMMUNE, Decision, about_now, remove_issues
 from outreach.imports.kept_values import remove_values
+from outreach.imports.merge_contacts import FACTS
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.models.contacts import (
@@ -210,8 +211,7 @@ def _hand_down(name: str, before: Any, value: Any, stating: Sequence[ImportChang
     for other in stating:
         known, said = other.fields[name]
         if known == value:
-            nothing = "" if name == "village" else None
-            other.fields = {**other.fields, name: [nothing if before == said else before, said]}
+            other.fields = {**other.fields, name: [FACTS.get(name) if before == said else before, said]}
 
 
 def _restore_place(person: Contact, others: Sequence[ImportChange]) -> None:
