@@ -250,15 +250,17 @@ def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes
         found = [claim_next_batch(world.runtime, "test") for _ in range(10)]
         return [task for each in found if each for task in each[2]]
 
+    began = time.monotonic()
     answers = claim_most()
-    assert 0 < len(answers) <= 10
+    assert 0 < len(answers) <= 10 + 2 * (time.monotonic() - began)
     assert max(task.starts_at for task in answers) < time.monotonic() + 5
     warning = world.draft(name="Bão", text="Bao so 9", unaccented=True, urgent={"reason": STORM})
     approve_twice(world, warning)
     assert {task.claim.stream_id for task in claim_most()} == {warning}
     asked = {"kind": MessageKind.CONFIRMATION, "text": "Da ghi nhan", "campaign_id": of}
     world.do(queue_message, not_before=long_due, phone_id=world.phone(number(59)), **asked)
-    assert claim_most()[0].claim.kind == MessageKind.CONFIRMATION  # more of the warning as seconds pass
+    kinds = [task.claim.kind for task in claim_most() if task.claim.stream_id != warning]  # the warning goes on, too
+    assert kinds[0] == MessageKind.CONFIRMATION
 
 
 def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(world, thorough):
