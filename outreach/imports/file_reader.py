@@ -42,6 +42,7 @@ from python_calamine import (
 
 from outreach.imports.other_files import read_cards, read_word
 from outreach.rules.errors import BadList, LoaError
+from outreach.rules.identity import soften_name
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
 from outreach.rules.people_beside import begins_with_family, is_full_name, plain_name
@@ -616,7 +617,7 @@ def _told_of(
     """Yield what a chat says of somebody's number: that it is the sender's, and what others or they themselves say of it."""
     if sender and is_of_sender(row[-1], sender, row[1]):
         yield f"số của {sender}"
-    if " " in (name := plain_name(row[1])):
+    if " " in (name := soften_name(plain_name(row[1]))):
         called = re.compile(rf"\b\w+ {re.escape(name.split()[-1])}\b")  # "chị Lan", or by the whole name
         for of, each in said:
             if (of == sender and numbers[of] == 1) or called.search(each):

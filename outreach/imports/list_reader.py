@@ -54,9 +54,11 @@ from outreach.rules.list_rows import CheckedRow, RowReader
 from outreach.rules.list_tables import (
     MOST_LYING,
     Line,
+    column_of_both,
     is_lying,
     is_pasted,
     join_lines,
+    lift_numbers,
     split_lines,
     tables_beside,
     upright_rows,
@@ -147,6 +149,9 @@ def _tables(
         turned, struck = upright_rows([*islice(table.rows, MOST_LYING)], raw.struck)
         upright = iter([*enumerate(turned, 1)])
         yield replace(table, rows=upright, merged=frozenset(), struck=struck, is_turned=True)
+    elif (both := column_of_both(found)) is not None:
+        lifted = lift_numbers(table.rows, both, max(map(len, found)), raw.struck)
+        yield replace(table, rows=lifted)
     elif beside := tables_beside(found):
         for copy, columns in zip(tee(table.rows, len(beside)), beside, strict=True):
             yield _cut_out(replace(table, rows=copy), columns)

@@ -69,7 +69,7 @@ WHOSE = re.compile(
     r"\bcua ai\b|\bai (?:nghe|giu|cam|dung)\b|\b(?:(?<!ghi )chu|nguoi (?:nghe|giu|cam|dung|su dung)) (?:so(?! huu)|sdt|may|thue bao|sim|dt|dien thoai)\b"
     r"|\b(?:so|may|dt|sdt|dien thoai|thue bao) (?:nay )?(?:la )?cua$"
 )
-_STROKED = re.compile(r"\bđ\.?t\d?\b|\bd\.?đ\b")
+_STROKED = re.compile(r"(?<!gd&)(?<!gd-)(?<!gd & )(?<!gd và )\bđ\.?t\d?\b|\bd\.?đ\b")
 # The first match decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
 _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (meaning, re.compile(pattern))
@@ -99,8 +99,8 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             Column.NAME,
-            r"^(?:hoi|doan|hoc|dang|xa) vien$|^(?:nguoi (?:cham soc|nuoi duong|giam ho)|phu huynh|phhs|cha me|bo me|cha hoac me)$"
-            r"|^(?:ten )?(?:dong chi|khach(?: hang| moi)?|phat tu|tieu thuong|ho dung nuoc|benh nhan|nguoi benh|ba me|thai phu|san phu)$",
+            r"^(?:hoi|doan|hoc|dang|xa) vien$|^nguoi (?:nop|dang ky|khai|lam don)\b(?! (?:thay|ho|giup))|^(?:nguoi (?:cham soc|nuoi duong|giam ho)|phu huynh|phhs|cha me|bo me|cha hoac me)$"
+            r"|^(?:me|cha|bo|ba|ma)\W+(?:me|cha|bo|ba|ma)\b|^(?:ten )?(?:dong chi|khach(?: hang| moi)?|phat tu|tieu thuong|ho dung nuoc|benh nhan|nguoi benh|ba me|thai phu|san phu)$",
         ),
         (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
         (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
@@ -175,6 +175,8 @@ _IN_ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _TO_CALL = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan|khan cap|emergency|bao tin|khi can)\b")
+_OF_PARENT = re.compile(r"\b(?:phu huynh|phhs|cha|me|bo)\b")
+_OF_PUPIL = re.compile(r"^(?!.*\b(?:phu huynh|cha|me|bo)\b).*\b(?:hoc sinh|sinh vien|hoc vien|hs|sv|hssv)\b")
 MOST_COLUMNS = 200
 
 
@@ -588,7 +590,8 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
     people = _people_of(_without_relatives(paths, meanings))
     if people:
         columns[Column.NAME] = people[0].name
-        if columns.get(Column.FAMILY_NAME) != people[0].name - 1:
+        before = people[0].name - 1
+        if columns.get(Column.FAMILY_NAME) != before - (columns.get(Column.MIDDLE_NAME) == before):
             columns.pop(Column.FAMILY_NAME, None)  # the pupil's, where the people are the parents
     elif (owner := _name_of_phones(paths, meanings)) is not None:
         columns[Column.NAME] = owner
@@ -618,7 +621,10 @@ def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
 
 def _without_relatives(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> list[str]:
     """Return the meanings without the names and numbers of whom to call in an emergency, where other columns are for people's own numbers."""
-    of_relatives = {at for at, path in enumerate(paths) if _TO_CALL.search(unaccented(" ".join(path)))}
+    headings = [unaccented(" ".join(path)) for path in paths]
+    of_relatives = {at for at, heading in enumerate(headings) if _TO_CALL.search(heading)}
+    if any(meaning == PHONE and _OF_PUPIL.search(headings[at]) for at, meaning in enumerate(meanings)):
+        of_relatives |= {at for at, heading in enumerate(headings) if _OF_PARENT.search(heading)}
     own = any(meaning == PHONE and at not in of_relatives for at, meaning in enumerate(meanings))
     is_left_out = [
         own and at in of_relatives and meaning in (Column.NAME, PHONE) for at, meaning in enumerate(meanings)

@@ -34,6 +34,7 @@ from outreach.rules.people_beside import (
     are_two,
     begins_with_family,
     behind_name,
+    is_full_name,
     is_nobody,
     is_sentence,
     names_another,
@@ -83,7 +84,8 @@ _ENDS = re.compile(
     re.IGNORECASE,
 )
 _NOBODY = re.compile(
-    r".*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|test\b|khuyết$|(?:ẩn|nặc) danh$", re.IGNORECASE
+    r".*\b(?:giấu|không ghi|không rõ) tên$|(?:còn |bỏ )?trống$|(?:phòng|kho|văn phòng|sảnh|nhà (?:để xe|kho|văn hóa|văn hoá)|hầm)(?-i: [a-zà-ỹđ]|$)|test\b|khuyết$|(?:ẩn|nặc) danh$",
+    re.IGNORECASE,
 )
 _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
@@ -164,7 +166,10 @@ def _without_number(row: Row, texts: Mapping[Column, str], *, header: Header, be
         return True
     if below or closes(row) or is_title(name) or _ROMAN.fullmatch(number):
         return False
-    if not number and not others and Column.STT in header.columns and len(header.columns) > 2:
+    is_counted = (
+        Column.STT in header.columns and max(len(header.columns), sum(map(bool, header.labels)) - 1) > 2
+    )
+    if not number and not others and (is_counted or name.endswith(":")):
         return False
     return others > 0 or not _SECTION_NUMBER.fullmatch(number)
 
@@ -230,7 +235,7 @@ _NEW = re.compile(
 )
 _OWN = re.compile(r"(?:(?:so )?chinh chu|ban than|cua minh|minh|toi|x)\b")
 _OF_KIN = re.compile(
-    r"\b(vo|chong|con|chau|bo|cha|me|phu huynh|gia dinh)(?: (?:me|trai|gai|dau|re|chau|cai))?$"
+    r"\b(vo|chong|con|chau|bo|cha|me|phu huynh|gia dinh)(?: (?:me|trai|gai|dau|re|chau|cai))?(?: (?:so )?(?:dt|sdt|dtdd|dien thoai))?$"
 )
 _ANOTHER = re.compile(
     r"(?:ho (?:va )?ten )?(?:(?:giao vien|gvcn|co giao|thay giao|nguoi (?:than|bao lanh|giam ho|phu trach|lien he|gioi thieu)"
@@ -443,6 +448,8 @@ class RowReader:
         named = unaccented(header.heading(columns.get(Column.NAME, -1)))
         self._are_parents = re.search(r"phu huynh|(?:bo|cha|me|ba)\W+(?:bo|cha|me|ma)\b", named) is not None
         self._more_notes, self._whose, remarks = _columns_beside(header)
+        is_child = re.search(r"\b(?:hs|hoc sinh|chau|tre|be)\b", named) and not self._are_parents
+        self._contacts = remarks if is_child else []  # may name whom of the family the number is
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
     def read(self, row: Row, *, line: int) -> CheckedRow | None:
@@ -562,13 +569,18 @@ class RowReader:
         name = texts.get(Column.NAME, "")
         if name and isinstance(cell := row[self._columns[Column.NAME]], str) and "\n" in cell:
             name = "\n".join(filter(None, map(cell_text, cell.split("\n"))))
-        if Column.FAMILY_NAME in self._columns:
-            parts = (texts.get(Column.FAMILY_NAME), texts.get(Column.MIDDLE_NAME), name)
-            name = " ".join(filter(None, parts))
+        name = self._of_parts(row, name)
         if not name and self._merged and (line, self._columns.get(Column.NAME)) in self._merged:
             return self._name_above
         self._name_above = name
         return name
+
+    def _of_parts(self, row: Row, name: str) -> str:
+        """Return a name with the family's and the middle name before it, where they have columns of their own."""
+        if Column.FAMILY_NAME not in self._columns:
+            return name
+        at = (self._columns.get(part) for part in (Column.FAMILY_NAME, Column.MIDDLE_NAME))
+        return " ".join(filter(None, (*(cell_text(cell_at(row, n)) for n in at if n is not None), name)))
 
     def _phone(self, row: Row, phones: list[object], note: str) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
         """Return the numbers of a row, and its people if it has several."""
@@ -611,14 +623,17 @@ class RowReader:
         """Return the numbers, as `written`, as what the notes and the names beside them leave of them."""
         names = [each.name for each in people] or [name]
         note = "" if self._are_parents and is_relative(note) else note  # which of the parents it is
-        if PhoneWarning.TEXT_PRESENT in phone.warnings and names_another(written, names):
-            phone = for_review(phone)
+        if PhoneWarning.TEXT_PRESENT in phone.warnings:
+            is_said = names_another(written, names) or is_gone(without_numbers(written))
+            phone = for_review(phone) if is_said else phone
         for name in names:
             if note or not name.replace(" ", "").isalpha() or behind_name(name):
                 phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
             if name and _names_nobody(name):
                 phone = for_review(phone)
-        if self._says_elsewhere(row):
+        if self._says_elsewhere(row) or any(
+            is_full_name(cell_text(cell_at(row, at))) for at in self._contacts
+        ):
             phone = for_review(phone)
         for at in self._more_notes:
             if more := cell_text(cell_at(row, at)):
@@ -654,9 +669,17 @@ class RowReader:
         """Return the number of a person without one in another cell, or that of somebody above whose merged cell goes on here or with
         whom the row says it is shared; its text and the name."""
         if beside := self._number_beside(row):
+            alone = without_numbers(name)
             is_own = beside[0] == note and name and not _names_nobody(name) and holds_only_own(note)
-            phone = read_phone_in_text(note) if is_own else beside[1]
-            return phone, "; ".join(filter(None, (written, beside[0]))), without_numbers(name)
+            is_own = is_own or (
+                beside[0] == name
+                and not written
+                and not note
+                and is_full_name(alone)
+                and alone == plain_name(alone)
+            )
+            phone = read_phone_in_text(beside[0]) if is_own else beside[1]
+            return phone, "; ".join(filter(None, (written, beside[0]))), alone
         said = ", ".join((written, note, *(cell_text(cell_at(row, at)) for at in self._more_notes)))
         is_covered = not written and any((line, at) in self._merged for at in self._own)
         above = shared_with(said, is_covered=is_covered, people=self._people) if is_one else None
@@ -700,6 +723,7 @@ class RowReader:
         found = []
         for columns in self._header.people:
             name, filled = cell_text(cell_at(row, columns.name)), _cells(row, columns.phones, ())
+            name = self._of_parts(row, name) if columns is self._header.people[0] else name
             if name or filled:
                 cell = read_phone_cells(filled)
                 year = None if columns.birth is None else read_birth(cell_at(row, columns.birth))[0]

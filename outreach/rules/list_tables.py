@@ -25,7 +25,7 @@ from outreach.rules.phone_texts import split_line
 MOST_LYING = 2000  # rows of a sheet that is turned
 Line = tuple[int, Row]
 Struck = Mapping[tuple[int, int], str]
-_LEAST_LYING = 2  # people
+_LEAST_LYING = _LEAST_STACKED = 2  # people
 _KIN = {"vợ", "chồng", "cha", "mẹ", "bố", "bà", "ông", "con", "vo", "chong", "me"}
 _OTHERS = ("ho ten giao vien", "ho va ten giao vien", "giao vien", "gvcn")
 _UPRIGHT = {Column.STT, Column.NAME, PHONE}  # two of them in a row are headings
@@ -167,6 +167,40 @@ def _is_apart(labels: Sequence[str], start: int) -> bool:
     words = unaccented(labels[start])
     is_split = meaning_of(labels[start]) == Column.STT or not labels[start - 1] or words.startswith(_OTHERS)
     return is_split and not _KIN & {*labels[start].lower().split()}
+
+
+def column_of_both(rows: Sequence[Row]) -> int | None:
+    """Return the column with a heading for numbers below that for names, where people have their number alone on the line below them."""
+    for n, (row, below) in enumerate(pairwise(rows)):
+        if PHONE not in map(_meaning, row):
+            for at, cell in enumerate(row[: len(below)]):
+                if _meaning(cell) == Column.NAME and _meaning(below[at]) == PHONE:
+                    alone = sum(_only_cell(each) == at and is_phone(each[at]) for each in rows[n + 2 :])
+                    return at if alone >= _LEAST_STACKED else None
+    return None
+
+
+def lift_numbers(lines: Iterable[Line], at: int, width: int, struck: Struck) -> Iterator[Line]:
+    """Yield the rows, each with what is alone below its name, or is the heading there, in a further column behind the `width` others."""
+    held: Line | None = None
+    for line, row in lines:
+        text = cell_text(struck.get((line, at), cell_at(row, at)))
+        is_heading = _meaning(text) == PHONE
+        if held and (is_heading or (_only_cell(row) == at and not is_title(text))):
+            yield held[0], [*held[1], text]
+            held = None
+            if not is_heading:
+                continue
+            row = [*row[:at], None, *row[at + 1 :]]
+        if held:
+            yield held
+        wide = [*row, *[None] * (width - len(row))][:width]
+        is_whole = cell_text(wide[at]) and _only_cell(row) is None
+        held = (line, wide) if is_whole else None
+        if not is_whole:
+            yield line, wide
+    if held:
+        yield held
 
 
 def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:

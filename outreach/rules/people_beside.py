@@ -33,6 +33,7 @@ _MOST_COMMON = """
     a y siu rmah ksor kpă rcom rơ nay puih rah ka rô h niê mlô byă êban ayun kbuôr rahlan knul hwing
     thích zơ alăng bríu bhling riah pơloong arất avô hôih
     vừ lầu xồng lỳ sồng tráng cháng thò phàn tẩn chảo voòng chìu lô lữ kha moong cụt ven xeo xên lềm
+    lù mào khoàng lèng chang điểu liêng ndu kră dagout touneh zơrâm cơlâu bnướch ating hốih blong kring
 """
 # Families where a capital follows, as in "Danh Sóc Kha".
 _WORDS_AS_FAMILIES = "thị neáng danh mã từ tăng chu vàng thân la lo và mùa cầm bạc hoa bàn cứ hạng cà vì hờ"
@@ -159,6 +160,9 @@ _BEHIND = {"vợ", "chồng", "con", "mẹ", "em", "cháu"}
 _AND_KIN = re.compile(rf"\s+(?:(?:và|cùng|&|\+)\s+(?:{_KIN})|v/c)\b.*$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*(?:\s[-–]|[-–]\s|[;,:])\s*(?P<rest>.*)")
 _PLACE = re.compile(r"\s+(?:(?:thôn|xóm|tổ|tdp|làng)\s+\w+|T\d|zalo)$", re.IGNORECASE)
+_PLACE_FIRST = r"(?:thôn|làng|bản|ấp|buôn|xóm|khóm|tổ|khu|tdp|xã|phường|số nhà|đường)\b"
+_LINE_OF_PLACE = re.compile(rf"\n\W*{_PLACE_FIRST}[^\n]*", re.IGNORECASE)
+_IS_PLACE = re.compile(_PLACE_FIRST, re.IGNORECASE)
 _EITHER = re.compile(r"^(?:ông|anh|cô)\s*[/(]\s*(?:bà|chị|chú)\)?[\s:]*(?=\w)", re.IGNORECASE)
 _HIGHLAND_VILLAGE = re.compile(r"^(\S+ \S+.*?) (?:Kon|Plei|Pley|Plơi|Đăk|Đắk)(?: [A-ZĐÂĂƠƯÔ]\w*){1,2}$")
 _KIN_FIRST = re.compile(rf"(?:{_KIN}|chú|bác|cô|dì) ", re.IGNORECASE)
@@ -225,7 +229,7 @@ def plain_name(text: str) -> str:
     """Return the name alone: of a household its head's; without a running number, a year of birth, words in brackets."""
     if text.replace(" ", "").isalpha() and " và " not in text:
         return _own_name(text)
-    text = _head_of_household(_EITHER.sub("", text))
+    text = _head_of_household(_EITHER.sub("", _LINE_OF_PLACE.sub("", text)))
     if (other := _NAME_IN_BRACKETS.match(text)) and is_named_in_brackets(*other.groups()):
         text = other[2]
     for end in (_BORN, _IN_BRACKETS, _BORN, _AND_KIN, _PLACE):
@@ -398,7 +402,8 @@ def are_two(cell: str) -> bool:
 
 def _is_name(text: str) -> bool:
     words = text.split()
-    return 2 <= len(words) <= 6 and not any(letter.isdecimal() or letter in "()" for letter in text)
+    is_plain = not (any(letter.isdecimal() or letter in "()" for letter in text) or _IS_PLACE.match(text))
+    return 2 <= len(words) <= 6 and is_plain
 
 
 def begins_with_family(text: str) -> bool:

@@ -594,7 +594,7 @@ _OF_OTHERS = re.compile(
     r"|(?:^|\d |\b(?:dùng|xài|lấy) )(?:của|cua) (?!mình|minh|tôi|toi|chính|hội viên)|(?<!ở )\bnhờ\b|\bdùng chung (?:\w+ )?(?:với|của) |^chung với "
 )
 _BESIDE_NUMBER = re.compile(
-    rf"\d gặp |\d (?:\w+ ){{1,4}}nghe$|^(?:nhà )?{_OTHERS} (?:\w+ ){{0,5}}\d"
+    rf"\d gặp |\d (?:(?!(?:\d+|tối|sáng|trưa|chiều|đêm|chỉ) )\w+ ){{1,4}}nghe$|^(?:nhà )?{_OTHERS} (?:\w+ ){{0,5}}\d"
     rf"|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?(?: \w+)?$"
 )
 _BESIDE_IN_BRACKETS = re.compile(

@@ -130,7 +130,7 @@ _WRONG = re.compile(
     rf"|vo chong (?:\w+ ){{0,2}}(?:1|mot|chung) (?:so|sdt|dt|dien thoai|may|sim)|dung ten (?:giup|gium|ho|dum|thay)"
     rf"|(?:so|sdt|sim) (?:\w+ )?(?:sai|nham|cu|hong|khoa|mat|mo|tam)(?! ?0)|(?:sai|nham|bo|doi|xem lai|trung) (?:so|sdt)(?! ?0)"
     rf"|(?:doi|thay) sim|(?:cho|chua co) so moi|ghi nham|nham nguoi|(?:(?:thieu|thua|mo)(?: \d)?|du \d) so(?! ?0)|thue bao"
-    rf"|(?<!hay )(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
+    rf"|(?<!hay )(?:khoa|mat|hong|hu|tat) (?:so|sim|may)(?! ?0| (?:buoi|ban (?:dem|ngay|trua)|gio|luc|khi)\b)|mat (?:dt|dien thoai)(?! cu)|(?:may|dt) (?:bi )?(?:hong|hu|tat)"
     rf"|(?:{_NO}|het|ngung) (?:con )?(?:dung|su dung|xai|sd)(?: (?:so|dt|sdt|nua)\b|$)"
     rf"|{_NO} (?:phai )?chinh chu|{_NO} (?:chac|doc duoc)|(?:chua|{_NO}) ro(?: so)?$"
     rf"|{_NO} (?:\w+ )?(?:lien lac|lien he|goi|ll|lh)(?: \w+)? duoc"
@@ -150,7 +150,8 @@ _IN_DOUBT = """
 _TWO_KINDS = frozenset(_OF_NUMBER.split()), frozenset(_IN_DOUBT.split())
 _WORD = re.compile(r"\w+")
 _OLD_FORM = re.compile(
-    r"(?:đầu )?\bsố cũ (?:loại )?1[01] số\b|\bđầu số cũ\b|\bso cu 1[01] so\b", re.IGNORECASE
+    r"(?:đầu )?\bsố cũ (?:loại )?1[01] số\b|\bsố cũ (?:chưa|không) (?:đổi|chuyển) đầu\b|\bđầu số cũ\b|\bso cu 1[01] so\b",
+    re.IGNORECASE,
 )
 _NOT_OF_NUMBER = re.compile(
     r"\b(?:xe|thợ|sửa|bán|tiệm|ra|vào) máy|máy (?:cày|may|bơm|gặt|xay|tính|móc|chà|bừa)|(?:mã|biển|con|nhà|đường|hộ|tổ|thôn|đội|ngõ|sổ) số"
@@ -197,7 +198,7 @@ _DEAD = re.compile(
 )
 _CHANGED = re.compile(
     r"\b(?:doi|thay|bo (?:so|sim|may|roi)|khoa|mat|hong|hu|nham|lon|sai)\b.*\b(?:(?:so|sdt|dt|sim) (?:moi|dung)(?: la)?|so (?:em|minh|toi) la"
-    r"|sua (?:lai|thanh)) [\d+]|\bthay so (?:thanh |bang )?[\d+]"
+    r"|sua (?:lai|thanh)) [\d+]|\bthay so (?:thanh |bang )?[\d+]|\bsua lai so\b.* la [\d+]"
 )
 _BEHIND_NAME = re.compile(r"[(,;:\n]|\s[-–]|[-–]\s")
 _CLAUSE = re.compile(r"[(,;.\n→]|->|=>|\s[-–+]\s")
@@ -304,7 +305,8 @@ def holds_only_own(note: str) -> bool:
 
 def without_numbers(text: str) -> str:
     """Return the text without its numbers and the words that announce them."""
-    return _LABELLED.sub("", text).strip(" ,;–-")
+    apart = _LABELLED.sub(lambda found: " " * found.string[found.end() :][:1].isalnum(), text)
+    return apart.strip(" ,;–-")
 
 
 def has_numbers_in_text(texts: Sequence[str]) -> bool:

@@ -56,6 +56,7 @@ def read(tmp_path, *rows):
     *each_of("C.Lê Thị An | Lê Thị An vợ Bình", "Lê Thị An"),
     ("Sư cô Thích Nữ Diệu Hạnh", "Thích Nữ Diệu Hạnh"),
     ("Thị Nga (vợ ông Lém)", "Thị Nga"),
+    ("Bà Y Blưm\nThôn Păng Bá", "Y Blưm"),
 )
 def test_a_name_ends_where_a_remark_begins(written, name):
     assert plain_name(written) == name
@@ -196,6 +197,9 @@ def test_a_number_in_a_merged_cell_is_asked_about_for_those_below(tmp_path):
     (f"chị ơi em đánh nhầm, số đúng là {OTHER}", "ok", (M,)),
     (f"+ {OTHER}", "ok", (F,)),
     *[(note, "ok", (F,)) for note in ("đi biển", "hay tắt máy", "đã nhận quà", "mất giấy tờ")],
+    *each_of("tắt máy buổi tối | số cũ chưa đổi đầu", "ok", (F,)),
+    ("tắt máy từ tháng 5", "review", (F,)),
+    (f"Sửa lại số của chị An là {OTHER}, số trên sai ạ", "ok", (M,)),
 )
 def test_what_a_note_says_of_the_number_beside_it(tmp_path, note, status, numbers):
     assert read(tmp_path, ["Họ tên", "SĐT", "Ghi chú"], ["Lê Văn An", OWN, note])[0][1:] == (status, numbers)
@@ -208,6 +212,8 @@ def test_a_second_number_that_is_anothers_is_left_out(tmp_path, note):
 
 
 @cases(
+    *[(text, "ok", (F,)) for text in (f"{OWN} (tối mới nghe)", "0905.000.123 (chiều nghe)")],
+    (f"{OWN} (cô Lan nghe)", "review", (F,)),
     *[(text, "ok", (F,)) for text in (f"{OWN}; 0270000111", f"0270 000 111 - {OWN}", f"-> {OWN}")],
     (f"{OWN} - hay tắt máy", "ok", (F,)),
     (f"nhà kế bên (chú Sáu Thợ Bạc): {OWN}", "review", (F,)),
@@ -269,7 +275,7 @@ def test_what_an_address_says_of_somebody_who_left_is_asked_about(tmp_path):
 
 @cases(
     *each_of("Cộng tháng 7 | TỔNG QUÝ III | (trống) | --- từ đây là hộ mới ---"),
-    *each_of("Một mạnh thường quân giấu tên | test"),
+    *each_of("Một mạnh thường quân giấu tên | test | Phòng kỹ thuật | Nhà văn hóa thôn 2"),
 )
 def test_a_row_that_names_nobody_is_a_title(name):
     assert is_title(name)
@@ -523,3 +529,90 @@ def test_who_a_number_of_a_chat_is_of_and_what_is_said_of_it(tmp_path):
         ("112", "Ba Tam Ve Chai", "review"),
     ]
     assert [name for name, _, numbers in people(path) if not numbers] == ["Lê Văn Ri", "Lê Thị Dói"]
+
+
+CASES = {
+    "who moved, in the cell of the number": (
+        [
+            ["Họ tên", "SĐT"],
+            ["A Lâu", f"{OWN} - đã chuyển trường về Huế"],
+            ["Y Mơn", f"{OTHER} (gọi buổi tối)"],
+        ],
+        [("A Lâu", "review", (F,)), ("Y Mơn", "ok", (M,))],
+    ),
+    "a number behind the name, alone and with a remark": (
+        [["Họ tên", "SĐT"], ["A Lâu - " + OWN, ""], [f"Y Mơn {OTHER} con gái", ""], ["Y Blưm", OWN]],
+        [("A Lâu", "ok", (F,)), ("Y Mơn", "review", (M,)), ("Y Blưm", "ok", (F,))],
+    ),
+    "titles with a colon": (
+        [["Họ tên", "Điện thoại"], ["Khuôn hội An Định:", None], ["A Lâu", OWN], ["Y Mơn", None]],
+        [("A Lâu", "ok", (F,)), ("Y Mơn", "reject", ())],
+    ),
+    "a village on the line below the name": (
+        [["Người nộp, chỗ ở", "SĐT"], ["Y Mơn\nThôn Păng Bá", f"{OWN}; {OTHER}"], ["A Lâu\nThôn 2", "không"]],
+        [("Y Mơn", "ok", (F, M)), ("A Lâu", "reject", ())],
+    ),
+    "numbers below names under headings below each other": (
+        [
+            ["TT", "HO TEN", "Lo"],
+            [None, "SO DIEN THOAI", "Ma"],
+            ["TO 1", None, None],
+            [1, "A Lâu", "5b"],
+            [None, OWN, None],
+            [2, "Y Mơn", "6a"],
+            [None, OTHER[1:], None],
+            [3, "Y Blưm", "7"],
+            [None, "chua dang ky", None],
+            [4, "A Tre", "8"],
+            [None, "TONG CONG: 4 nguoi", None],
+        ],
+        [("A Lâu", "ok", (F,)), ("Y Mơn", "ok", (M,)), ("Y Blưm", "reject", ()), ("A Tre", "reject", ())],
+    ),
+    "pupils' own numbers beside their parents'": (
+        [
+            ["TT", "HỌ VÀ TÊN", None, None, "ĐT học sinh", "Phụ huynh", None],
+            [None, "Họ", "Đệm", "Tên", None, "Họ tên", "SĐT"],
+            [1, "Lê", "Văn", "An", OWN, "Lê Văn Bình", "0905000125"],
+            [2, "Lê", "Thị", "Hoa", None, "Lê Văn Tú", OTHER],
+        ],
+        [("Lê Văn An", "ok", (F,)), ("Lê Thị Hoa", "review", (M,))],
+    ),
+    "parents under both words beside their children": (
+        [
+            ["Stt", "Tên cháu", "Mẹ/Cha (người liên lạc)", "Số đt"],
+            [1, "Lê Thị Hoa", "Lê Văn An", OWN],
+            [2, "Y Blưm", "Y Mơn", OTHER],
+        ],
+        [("Lê Văn An", "ok", (F,)), ("Y Mơn", "ok", (M,))],
+    ),
+    "somebody under an unknown heading beside a child": (
+        [
+            ["Stt", "Tên cháu", "Người đón hằng ngày", "Số đt"],
+            [1, "Lê Thị Hoa", "Lê Văn An", OWN],
+            [2, "Y Blưm", "tự về", OTHER],
+        ],
+        [("Lê Thị Hoa", "review", (F,)), ("Y Blưm", "ok", (M,))],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", CASES)
+def test_whose_a_number_is_by_the_shape_of_the_table(tmp_path, shape):
+    rows, expected = CASES[shape]
+    assert read(tmp_path, *rows) == expected
+
+
+def test_a_cover_of_an_office_for_education_and_training_is_no_list(tmp_path):
+    cover = [["PHÒNG GD&ĐT HUYỆN", None], ["Lớp Mầm", 8], ["Lớp Chồi", 9], ["Cộng", 17]]
+    path = write_xlsx(tmp_path / "list.xlsx", {"BÌA": cover, "Lá": [["Họ tên", "SĐT"], ["A Lâu", OWN]]})
+    assert people(path) == [("A Lâu", "ok", (F,))]
+
+
+def test_a_name_in_capitals_is_corrected_by_a_later_line_of_a_chat(tmp_path):
+    path = tmp_path / "chat.txt"
+    path.write_text(
+        f"[19:40 14/10/2023] Liên: LÊ THỊ BÍCH {OWN}\nY MƠN 0905000125\n"
+        f"[19:43 14/10/2023] Liên: Sửa lại số của chị Lê Thị Bích là {OTHER}, số trên sai ạ\n",
+        encoding="utf-8",
+    )
+    assert people(path) == [("Lê Thị Bích", "ok", (M,)), ("Y Mơn", "ok", ("+84905000125",))]
