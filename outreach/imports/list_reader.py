@@ -150,8 +150,9 @@ def _tables(
         upright = iter([*enumerate(turned, 1)])
         yield replace(table, rows=upright, merged=frozenset(), struck=struck, is_turned=True)
     elif (both := column_of_both(found)) is not None:
-        lifted = lift_numbers(table.rows, both, max(map(len, found)), raw.struck)
-        yield replace(table, rows=lifted)
+        merged = frozenset((line, at + (at > both)) for line, at in raw.merged)
+        struck = {(line, at + (at > both)): kept for (line, at), kept in raw.struck.items()}
+        yield replace(table, rows=lift_numbers(table.rows, both, raw.struck), merged=merged, struck=struck)
     elif beside := tables_beside(found):
         for copy, columns in zip(tee(table.rows, len(beside)), beside, strict=True):
             yield _cut_out(replace(table, rows=copy), columns)

@@ -175,7 +175,7 @@ _IN_ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _TO_CALL = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan|khan cap|emergency|bao tin|khi can)\b")
-_OF_PARENT = re.compile(r"\b(?:phu huynh|phhs|cha|me|bo)\b")
+_OF_PARENT = r"\b(?:phu huynh|phhs|cha|me|bo)\b"
 _OF_PUPIL = re.compile(r"^(?!.*\b(?:phu huynh|cha|me|bo)\b).*\b(?:hoc sinh|sinh vien|hoc vien|hs|sv|hssv)\b")
 MOST_COLUMNS = 200
 
@@ -620,11 +620,14 @@ def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _without_relatives(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> list[str]:
-    """Return the meanings without the names and numbers of whom to call in an emergency, where other columns are for people's own numbers."""
+    """Return the meanings without the names and numbers of whom to call in an emergency, and of pupils' parents, where other columns are
+    for people's own numbers."""
     headings = [unaccented(" ".join(path)) for path in paths]
-    of_relatives = {at for at, heading in enumerate(headings) if _TO_CALL.search(heading)}
-    if any(meaning == PHONE and _OF_PUPIL.search(headings[at]) for at, meaning in enumerate(meanings)):
-        of_relatives |= {at for at, heading in enumerate(headings) if _OF_PARENT.search(heading)}
+    are_pupils = any(
+        each == PHONE and _OF_PUPIL.search(heading) for heading, each in zip(headings, meanings, strict=True)
+    )
+    whose = re.compile(f"{_TO_CALL.pattern}|{_OF_PARENT}") if are_pupils else _TO_CALL
+    of_relatives = {at for at, heading in enumerate(headings) if whose.search(heading)}
     own = any(meaning == PHONE and at not in of_relatives for at, meaning in enumerate(meanings))
     is_left_out = [
         own and at in of_relatives and meaning in (Column.NAME, PHONE) for at, meaning in enumerate(meanings)

@@ -241,6 +241,7 @@ _ANOTHER = re.compile(
     r"(?:ho (?:va )?ten )?(?:(?:giao vien|gvcn|co giao|thay giao|nguoi (?:than|bao lanh|giam ho|phu trach|lien he|gioi thieu)"
     r"|can bo (?:phu trach|theo doi)|to truong|truong thon|chu (?:tro|nha))\b|(?:vo|chong|con|cha|me|bo)(?: me)?$)"
 )
+_OF_CHILD = re.compile(r"^(?!.*\b(?:phu huynh|ph|bo|cha|me|ba)\b).*\b(?:hs|hoc sinh|chau|tre|be)\b")
 _COLUMNS_OF_NO_HEADING = 8
 _MOST_BEHIND = 4  # words behind a name that say what somebody is: "Y Lan phụ nữ thôn 3"
 _IN_ORDER = re.compile(r"\b(?:(?:theo|dung) thu tu|lan luot|tuong ung)\b")
@@ -448,8 +449,9 @@ class RowReader:
         named = unaccented(header.heading(columns.get(Column.NAME, -1)))
         self._are_parents = re.search(r"phu huynh|(?:bo|cha|me|ba)\W+(?:bo|cha|me|ma)\b", named) is not None
         self._more_notes, self._whose, remarks = _columns_beside(header)
-        is_child = re.search(r"\b(?:hs|hoc sinh|chau|tre|be)\b", named) and not self._are_parents
-        self._contacts = remarks if is_child else []  # may name whom of the family the number is
+        self._is_child = (
+            _OF_CHILD.search(named) is not None
+        )  # whose number is perhaps somebody's in another column
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
     def read(self, row: Row, *, line: int) -> CheckedRow | None:
@@ -631,9 +633,7 @@ class RowReader:
                 phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
             if name and _names_nobody(name):
                 phone = for_review(phone)
-        if self._says_elsewhere(row) or any(
-            is_full_name(cell_text(cell_at(row, at))) for at in self._contacts
-        ):
+        if self._says_elsewhere(row):
             phone = for_review(phone)
         for at in self._more_notes:
             if more := cell_text(cell_at(row, at)):
@@ -652,10 +652,11 @@ class RowReader:
         return tuple(replace(each, birth_year=n) for each, n in zip(people, years, strict=True))
 
     def _says_elsewhere(self, row: Row) -> bool:
-        """Check whether another cell says that the person is gone or the number wrong: one beside the number, of a place, or unread."""
+        """Check whether another cell says that the person is gone or the number wrong, or of a child names somebody else: one
+        beside the number, of a place, or unread."""
         for at in self._told:
             text = cell_text(cell) if isinstance(cell := cell_at(row, at), str) else ""
-            is_said = text and (is_gone(text) or says_wrong(text))
+            is_said = text and (is_gone(text) or says_wrong(text) or (self._is_child and is_full_name(text)))
             if is_said and not (at in self._header.phones and is_phone(cell)):
                 return True
         places = (cell_text(row[at]) for _, at in self._place_columns if at < len(row))
@@ -669,17 +670,9 @@ class RowReader:
         """Return the number of a person without one in another cell, or that of somebody above whose merged cell goes on here or with
         whom the row says it is shared; its text and the name."""
         if beside := self._number_beside(row):
-            alone = without_numbers(name)
-            is_own = beside[0] == note and name and not _names_nobody(name) and holds_only_own(note)
-            is_own = is_own or (
-                beside[0] == name
-                and not written
-                and not note
-                and is_full_name(alone)
-                and alone == plain_name(alone)
-            )
+            is_own = _is_own(beside[0], name, note, written)
             phone = read_phone_in_text(beside[0]) if is_own else beside[1]
-            return phone, "; ".join(filter(None, (written, beside[0]))), alone
+            return phone, "; ".join(filter(None, (written, beside[0]))), without_numbers(name)
         said = ", ".join((written, note, *(cell_text(cell_at(row, at)) for at in self._more_notes)))
         is_covered = not written and any((line, at) in self._merged for at in self._own)
         above = shared_with(said, is_covered=is_covered, people=self._people) if is_one else None
@@ -789,6 +782,14 @@ def _is_sure(name: str, cell: PhoneCell) -> bool:
     if not begins_with_family(plain_name(name)) or are_two(name):
         return False
     return cell.status is PhoneStatus.OK or cell.reason in SAYS_NOTHING
+
+
+def _is_own(text: str, name: str, note: str, written: str) -> bool:
+    """Check for a note that is the person's number and nothing else, or for a whole name before it in the cell for names."""
+    if text == note:
+        return bool(name) and not _names_nobody(name) and holds_only_own(note)
+    alone = without_numbers(name)
+    return text == name and not (note or written) and is_full_name(alone) and alone == plain_name(alone)
 
 
 def _people_of_name(

@@ -180,27 +180,19 @@ def column_of_both(rows: Sequence[Row]) -> int | None:
     return None
 
 
-def lift_numbers(lines: Iterable[Line], at: int, width: int, struck: Struck) -> Iterator[Line]:
-    """Yield the rows, each with what is alone below its name, or is the heading there, in a further column behind the `width` others."""
-    held: Line | None = None
+def lift_numbers(lines: Iterable[Line], at: int, struck: Struck) -> Iterator[Line]:
+    """Yield the rows with a further column behind `at`, for what is alone there on the line below a name, or is the heading."""
+    above: tuple[int, list[object]] = (0, [])
     for line, row in lines:
         text = cell_text(struck.get((line, at), cell_at(row, at)))
-        is_heading = _meaning(text) == PHONE
-        if held and (is_heading or (_only_cell(row) == at and not is_title(text))):
-            yield held[0], [*held[1], text]
-            held = None
-            if not is_heading:
-                continue
-            row = [*row[:at], None, *row[at + 1 :]]
-        if held:
-            yield held
-        wide = [*row, *[None] * (width - len(row))][:width]
-        is_whole = cell_text(wide[at]) and _only_cell(row) is None
-        held = (line, wide) if is_whole else None
-        if not is_whole:
-            yield line, wide
-    if held:
-        yield held
+        wide = [*row[: at + 1], None, *row[at + 1 :]]
+        is_below = _meaning(text) == PHONE or (_only_cell(row) == at and not is_title(text))
+        if is_below and cell_text(cell_at(above[1], at)) and _only_cell(above[1]) is None:
+            above[1][at + 1], wide[at] = text, None
+        if any(map(cell_text, above[1])):
+            yield above
+        above = line, wide
+    yield above
 
 
 def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
