@@ -259,7 +259,9 @@ def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes
     assert {task.claim.stream_id for task in claim_most()} == {warning}
     asked = {"kind": MessageKind.CONFIRMATION, "text": "Da ghi nhan", "campaign_id": of}
     world.do(queue_message, not_before=long_due, phone_id=world.phone(number(59)), **asked)
-    kinds = [task.claim.kind for task in claim_most() if task.claim.stream_id != warning]  # the warning goes on, too
+    kinds = [
+        task.claim.kind for task in claim_most() if task.claim.stream_id != warning
+    ]  # the warning goes on, too
     assert kinds[0] == MessageKind.CONFIRMATION
 
 
