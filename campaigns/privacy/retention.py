@@ -98,9 +98,9 @@ from outreach.models.contacts import (
     Membership,
     PersonMerge,
     Phone,
+    PhoneLanguage,
     RemovedPhone,
     Suppression,
-    UnreadLanguage,
 )
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.identity import ERASED
@@ -828,7 +828,7 @@ def erase_numbers(session: Session, gone: Sequence[int]) -> None:
     set_columns(session, Suppression, Suppression.phone_id.in_(phone_ids), phone_id=None, note="")
     erase_numbers_of_wishes(session, gone)
     change_rows(session, delete(WaitingReceipt).where(WaitingReceipt.phone_id.in_(phone_ids)))
-    change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
+    change_rows(session, delete(PhoneLanguage).where(PhoneLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)
     forgotten = dict.fromkeys(("language", "asked_at", "zalo_id", "notices", "notices_at"))
     set_columns(session, Phone, Phone.id.in_(phone_ids), e164=mark, reversed=mark, **forgotten)

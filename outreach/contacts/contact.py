@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from outreach.accounts import audit
@@ -37,6 +37,7 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
     Phone,
+    PhoneLanguage,
     Suppression,
     SuppressionReason,
     Wish,
@@ -283,6 +284,9 @@ def _set_language(
     ).all()
     if not before:
         return None
+    # Whatever file says otherwise: it stays when that is undone.
+    of_phones = PhoneLanguage.phone_id.in_(select(Phone.id).where(*differing))
+    change_rows(session, delete(PhoneLanguage).where(of_phones))
     change_rows(session, update(Phone).where(*differing).values(language=language))
     return ", ".join(dict.fromkeys(code for code in before if code)) or None, language
 

@@ -1,23 +1,23 @@
 """Languages of the installation: which are offered for texts, and what unknown spellings in lists mean.
 
-A spelling that the register does not know is kept with the phones of its rows. Its answer sets their language, and that of
-every later row written so; nobody loses the language that a list gave.
+What each import states of a phone is noted, a spelling that the register does not know as it is written. Its answer sets the
+language of these phones, and that of every later row written so; nobody loses the language that a list gave, until that is undone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, String, delete, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.db import id_of, insert_new, set_columns, values_subquery
+from outreach.core.db import delete_rows, id_of, insert_new, rows_table, set_columns, values_subquery
 from outreach.models.accounts import User
-from outreach.models.contacts import Language, LanguageSpelling, Phone, UnreadLanguage
+from outreach.models.contacts import Language, LanguageSpelling, ListImport, Phone, PhoneLanguage
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
-from outreach.rules.languages import NAMES, VIETNAMESE, spelling_key
+from outreach.rules.languages import NAMES, VIETNAMESE, language_code, spelling_key
 from outreach.use_cases import use_case
 
 
@@ -46,10 +46,10 @@ def read_own_spellings(session: Session) -> dict[str, str]:
 
 def read_open_spellings(session: Session) -> list[OpenSpelling]:
     """Return the spellings that wait for an answer, those of most phones first."""
-    phones = func.count(UnreadLanguage.phone_id)
+    phones = func.count(PhoneLanguage.phone_id.distinct())
     rows = session.execute(
         select(LanguageSpelling.id, LanguageSpelling.text, phones)
-        .outerjoin(UnreadLanguage, UnreadLanguage.spelling_id == LanguageSpelling.id)
+        .outerjoin(PhoneLanguage, PhoneLanguage.spelling_id == LanguageSpelling.id)
         .where(LanguageSpelling.code.is_(None))
         .group_by(LanguageSpelling.id, LanguageSpelling.text)
         .order_by(phones.desc(), LanguageSpelling.id)
@@ -57,28 +57,76 @@ def read_open_spellings(session: Session) -> list[OpenSpelling]:
     return [OpenSpelling(*row) for row in rows]
 
 
-def keep_unread(session: Session, written: Mapping[str, Sequence[int]]) -> None:
-    """Keep spellings that name no known language, each with the ids of its phones that have no language yet."""
-    texts = {key: text for text in written if (key := spelling_key(text)[:80])}
-    if not texts:
-        return
+def remember_languages(
+    session: Session, languages: Iterable[tuple[str, Iterable[int]]], *, list_import: ListImport
+) -> set[int]:
+    """Note which language an import states of phones, and set it where none is known. Returns of which phones it is the first to.
+
+    `languages`: (language as written in a list, phone ids). What names no known language is kept as an open spelling. None is
+    noted of a phone whose language is known but not by whom: by an officer.
+    """
+    own: dict[str, str] | None = None
+    said, unread, texts = dict[int, str](), dict[int, str](), dict[str, str]()
+    for written, ids in languages:
+        code = language_code(written, own)
+        if written and code is None and own is None:
+            own = read_own_spellings(session)
+            code = language_code(written, own)
+        if key := code or spelling_key(written)[:80]:
+            for phone_id in ids:
+                (said if code else unread).setdefault(phone_id, key)
+            if not code:
+                texts.setdefault(key, written[:80])
+    if texts:
+        spellings = [{"key": key, "text": text} for key, text in sorted(texts.items())]
+        session.execute(insert_new(session, LanguageSpelling), spellings)
+    if not said and not unread:
+        return set()
+    stated = [{"phone_id": each, "code": said.get(each), "key": unread.get(each)} for each in unread | said]
+    rows = rows_table(session, {"phone_id": BigInteger, "code": String, "key": String}, stated)
+    its, phones = PhoneLanguage.import_id == list_import.id, values_subquery(session, sorted(said))
+    # Another row of the file may have it in a spelling that is not known.
     session.execute(
-        insert_new(session, LanguageSpelling),
-        [{"key": key, "text": text[:80]} for key, text in sorted(texts.items())],
+        delete(PhoneLanguage).where(its, PhoneLanguage.phone_id.in_(phones), PhoneLanguage.code.is_(None))
     )
-    ids: dict[str, int] = dict(
-        session.execute(
-            select(LanguageSpelling.key, LanguageSpelling.id).where(LanguageSpelling.key.in_(texts))
-        ).all()
+    is_noted = exists().where(PhoneLanguage.phone_id == Phone.id)
+    spelling = select(LanguageSpelling.id).where(LanguageSpelling.key == rows.c.key, rows.c.code.is_(None))
+    new = (
+        select(rows.c.phone_id, literal(list_import.id), rows.c.code, spelling.scalar_subquery())
+        .join(Phone, Phone.id == rows.c.phone_id)
+        .where(Phone.language.is_(None) | is_noted)
     )
-    for text, phones in written.items():
-        if spelling_id := ids.get(spelling_key(text)[:80]):
-            without = select(Phone.id, Phone.id * 0 + spelling_id).where(
-                Phone.id.in_(values_subquery(session, sorted(set(phones)))), Phone.language.is_(None)
-            )
-            session.execute(
-                insert_new(session, UnreadLanguage).from_select(["phone_id", "spelling_id"], without)
-            )
+    columns = ["phone_id", "import_id", "code", "spelling_id"]
+    noted = insert_new(session, PhoneLanguage).from_select(columns, new).returning(PhoneLanguage.phone_id)
+    first = set(session.scalars(noted))
+    stated_here = select(PhoneLanguage.code).where(its, PhoneLanguage.phone_id == Phone.id)
+    unknown = (Phone.id.in_(phones), Phone.language.is_(None))
+    set_columns(session, Phone, *unknown, language=stated_here.scalar_subquery())
+    return first
+
+
+def forget_languages(
+    session: Session, list_import: ListImport, limit: int, *which: ColumnElement[bool]
+) -> int:
+    """Forget which language an import states of up to `limit` phones. Returns of how many.
+
+    Then that is known which the first of the others states. Spellings that none states are asked about no more.
+    """
+    stating = select(PhoneLanguage.phone_id).where(PhoneLanguage.import_id == list_import.id, *which)
+    ids = session.scalars(stating.order_by(PhoneLanguage.phone_id).limit(limit)).all()
+    phones = values_subquery(session, ids)
+    session.execute(select(Phone.id).where(Phone.id.in_(phones)).order_by(Phone.id).with_for_update())
+    said = select(PhoneLanguage.code).where(
+        PhoneLanguage.phone_id == Phone.id, PhoneLanguage.code.is_not(None)
+    )
+    its, others = PhoneLanguage.import_id == list_import.id, PhoneLanguage.import_id != list_import.id
+    first = said.where(others).order_by(PhoneLanguage.import_id).limit(1).scalar_subquery()
+    is_its = Phone.language == said.where(its).scalar_subquery()
+    set_columns(session, Phone, Phone.id.in_(phones), is_its, language=first)
+    delete_rows(session, PhoneLanguage, its, PhoneLanguage.phone_id.in_(phones))
+    is_stated = exists().where(PhoneLanguage.spelling_id == LanguageSpelling.id)
+    delete_rows(session, LanguageSpelling, LanguageSpelling.code.is_(None), ~is_stated)
+    return len(ids)
 
 
 @use_case
@@ -96,9 +144,10 @@ def settle_spelling(session: Session, spelling_id: int, *, code: str, user: User
     if code not in NAMES:
         raise BadInput("language_unknown")
     spelling.code, spelling.decided_by, spelling.decided_at = code, user.id, now
-    waits = select(UnreadLanguage.phone_id).where(UnreadLanguage.spelling_id == spelling.id)
-    phones = set_columns(session, Phone, Phone.id.in_(waits), Phone.language.is_(None), language=code)
-    session.execute(delete(UnreadLanguage).where(UnreadLanguage.spelling_id == spelling.id))
+    waits = (PhoneLanguage.spelling_id == spelling.id, PhoneLanguage.code.is_(None))
+    theirs = Phone.id.in_(select(PhoneLanguage.phone_id).where(*waits))
+    phones = set_columns(session, Phone, theirs, Phone.language.is_(None), language=code)
+    set_columns(session, PhoneLanguage, *waits, code=code)
     _offer(session, [code], user=user, now=now)
     audit.record(
         session, "language.settle", f"languages:{code}", user, now, spelling=spelling.id, phones=phones

@@ -16,7 +16,6 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_phone, find_recorded_contact, knows_number, read_note
 from outreach.contacts.directory import visible_lists
-from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
 from outreach.core.db import (
@@ -40,7 +39,6 @@ from outreach.models.contacts import (
     WishNumber,
 )
 from outreach.rules.errors import BadInput, NotAllowed
-from outreach.rules.languages import language_code
 from outreach.rules.phone_numbers import PhoneStatus, read_phone_cell
 from outreach.use_cases import use_case
 
@@ -263,29 +261,6 @@ def find_phones(session: Session, numbers: Collection[str]) -> dict[str, int]:
         return {}
     query = select(Phone.e164, Phone.id).where(Phone.e164.in_(values_subquery(session, numbers, String)))
     return dict(session.execute(query).all())
-
-
-def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable[int]]]) -> None:
-    """Set the language of phones that have none.
-
-    `languages`: (language as written in a list, phone ids). What names no known language is kept as an open spelling.
-    """
-    own: dict[str, str] | None = None
-    phones: dict[str, set[int]] = {}
-    unread: dict[str, list[int]] = {}
-    for written, ids in languages:
-        code = language_code(written, own)
-        if written and code is None and own is None:
-            own = read_own_spellings(session)
-            code = language_code(written, own)
-        if code:
-            phones.setdefault(code, set()).update(ids)
-        elif written:
-            unread.setdefault(written, []).extend(ids)
-    keep_unread(session, unread)
-    for code, ids in sorted(phones.items()):
-        these = Phone.id.in_(values_subquery(session, sorted(ids)))
-        set_columns(session, Phone, these, Phone.language.is_(None), language=code)
 
 
 def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:

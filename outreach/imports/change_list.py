@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.directory import require_all_people
+from outreach.contacts.languages import forget_languages
 from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.references import lock_removal
 from outreach.core.db import is_referenced, set_columns
@@ -33,12 +34,14 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
+    ContactPhone,
     ImportChange,
     ImportSighting,
     KeptValue,
     LegalBasis,
     ListImport,
     Membership,
+    PhoneLanguage,
     Upload,
 )
 from outreach.rules.errors import BadInput, NotFound, WrongState
@@ -157,6 +160,9 @@ def remove_list(session: Session, list_id: int, *, user: User, now: datetime) ->
         gone = ImportChange.contact_id.not_in(stay)
         while undo_changes(session, list_import, CHUNK, gone, now=now):
             pass
+        kept_phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id.in_(stay))
+        while forget_languages(session, list_import, CHUNK, PhoneLanguage.phone_id.not_in(kept_phones)):
+            pass
         if list_import.list_id != list_id:
             continue
         # Whom they brought to other lists stays there, as if put in by hand unless another import contained them.
@@ -165,7 +171,8 @@ def remove_list(session: Session, list_id: int, *, user: User, now: datetime) ->
         undo_issues(session, list_import, now=now)
         theirs = (Membership.list_id.in_(others), Membership.import_id == list_import.id)
         set_columns(session, Membership, *theirs, import_id=None, row=None)
-    session.execute(delete(ImportChange).where(ImportChange.import_id.in_(imports)))
+    for table in (ImportChange, PhoneLanguage):
+        session.execute(delete(table).where(table.import_id.in_(imports)))
     session.execute(delete(ImportSighting).where(ImportSighting.list_id == list_id))
     session.execute(
         update(ListImport)

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import read_stated
-from outreach.contacts.phones import find_or_create_phones, remember_languages
+from outreach.contacts.languages import remember_languages
+from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.place_questions import follow_answers
 from outreach.imports.issues import (
     IS_WAITING,
@@ -271,9 +272,12 @@ def _store(
     merger = ContactMerger(
         session, list_import, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
     )
-    remember_languages(
-        session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
-    )
+    spoken = {
+        issue_id: [phones[number] for number in row.phone.numbers if row.language]
+        for issue_id, row in rows.items()
+    }
+    written = ((rows[issue_id].language, ids) for issue_id, ids in spoken.items())
+    first_said = remember_languages(session, written, list_import=list_import)
     people = {issue_id: row.each_person() for issue_id, row in rows.items()}
     merger.load_namesakes([*chain(*people.values())])
     stored = {
@@ -297,7 +301,9 @@ def _store(
     for each in decided:
         first, *beside = (person.undo(kept) for person in stored[each.issue.id])
         typed = None if each.typed is None else [phones[number] for number in each.typed]
-        each.issue.undo = {**first, "typed": typed, "others": beside}
+        languages = [*first_said.intersection(spoken[each.issue.id])]
+        first_said -= {*languages}
+        each.issue.undo = {**first, "typed": typed, "languages": languages, "others": beside}
     return [first for first, *_beside in stored.values()]
 
 

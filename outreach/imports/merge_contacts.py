@@ -525,8 +525,9 @@ class ContactMerger:
         return [self._phones[number] for number in row.phone.numbers]
 
     def stated_by(self, row: CheckedRow) -> dict[str, Any]:
-        """Return the facts that a row states, and the ids of its numbers."""
-        return {"facts": _only_said(self._facts(row)), "phones": self._phones_of(row)}
+        """Return the facts that a row states, the ids of its numbers, and their language as written."""
+        facts, phones = _only_said(self._facts(row)), self._phones_of(row)
+        return {"facts": facts, "phones": phones, "language": row.language}
 
     def _facts(self, row: CheckedRow) -> dict[str, Any]:
         return facts_of(row, self._known_areas)

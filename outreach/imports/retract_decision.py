@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.languages import forget_languages
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
 from outreach.core.db import change_rows
-from outreach.imports.decide_issue import give_name_back
+from outreach.imports.decide_issue import MAX_ALIKE, give_name_back
 from outreach.imports.issues import (
     OTHER_COMMUNE,
     STORED,
@@ -50,6 +51,7 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
     PersonMerge,
+    PhoneLanguage,
 )
 from outreach.rules.errors import NotFound, WrongState, or_raise
 from outreach.use_cases import use_case
@@ -203,6 +205,8 @@ def _undo_decision(
         session.expunge(person)
         remove_people(session, [person.id], now=now)
     withdraw_phones(session, {undo["contact"]: phones}, {undo["contact"]: other_changes})
+    spoken = PhoneLanguage.phone_id.in_(undo.get("languages", ()))
+    forget_languages(session, list_import, MAX_ALIKE, spoken)
 
 
 def _as_noted_since(
@@ -265,7 +269,11 @@ def _hand_over(undo: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, 
     values, phones = undo.get("values", {}), undo.get("phones", [])
     own = {name: change for name, change in values.items() if said["facts"].get(name) != change[1]}
     left = {**undo, "values": own, "phones": [each for each in phones if each not in said["phones"]]}
+    of_language = {*said["phones"]} if said.get("language") else set()
+    languages = undo.get("languages", [])
+    left["languages"] = [each for each in languages if each not in of_language]
     held = {
+        "languages": [*record.get("languages", []), *of_language.intersection(languages)],
         "values": {**{name: values[name] for name in values if name not in own}, **record.get("values", {})},
         "phones": [*record.get("phones", []), *(each for each in phones if each not in left["phones"])],
     }

@@ -16,8 +16,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from outreach.contacts.languages import remember_languages
 from outreach.contacts.lists import free_name
-from outreach.contacts.phones import create_phones, find_phones, remember_languages
+from outreach.contacts.phones import create_phones, find_phones
 from outreach.contacts.place_questions import ask_about_places
 from outreach.contacts.references import set_references
 from outreach.core.db import lock_until_end
@@ -118,7 +119,7 @@ def store_rows(
     wanted = {*chain.from_iterable(row.phone.numbers for row in good if row.row not in erased)}
     phones = known | create_phones(session, sorted(wanted - known.keys()), now=now)
     languages = ((row.language, [*filter(None, map(phones.get, row.phone.numbers))]) for row in good)
-    remember_languages(session, languages)
+    remember_languages(session, languages, list_import=list_import)
     merger = ContactMerger(
         session, list_import, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
     )

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, literal, select, union
 from sqlalchemy.orm import Session
 
+from outreach.contacts.languages import forget_languages
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
@@ -53,7 +54,7 @@ _CONTACT_TABLES = {
     "sightings",
     "wish_people",
 }
-_PHONE_TABLES = {"suppressions", "unread_languages", "wish_numbers"}  # the same of numbers
+_PHONE_TABLES = {"suppressions", "phone_languages", "wish_numbers"}  # the same of numbers
 
 
 def undo_import_rows(session: Session, list_import: ListImport, *, limit: int, now: datetime) -> int:
@@ -65,6 +66,7 @@ def undo_import_rows(session: Session, list_import: ListImport, *, limit: int, n
     lock_removal(session)
     done = _undo_memberships(session, list_import, limit, now=now)
     done = done or undo_changes(session, list_import, limit, now=now)
+    done = done or forget_languages(session, list_import, limit)
     if not done:
         remove_sightings(session, list_import=list_import)
         owner = session.get_one(ContactList, list_import.list_id).organisation_id

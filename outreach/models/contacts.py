@@ -112,13 +112,19 @@ class LanguageSpelling(BaseWithId):
     decided_at: Mapped[datetime | None]
 
 
-class UnreadLanguage(Base):
-    """Phone whose language is written in a spelling that nobody has settled yet."""
+class PhoneLanguage(Base):
+    """Language that an import states of a phone: the code, or the spelling until somebody has settled it.
 
-    __tablename__ = "unread_languages"
+    The first one that stands is the phone's, until an officer sets another: then none is kept of before. 0 stands for the imports
+    of before 0228, of which it was not noted.
+    """
+
+    __tablename__ = "phone_languages"
 
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id", ondelete="CASCADE"), primary_key=True)
-    spelling_id: Mapped[int] = mapped_column(ForeignKey("language_spellings.id"), index=True)
+    import_id: Mapped[int] = mapped_column(BigId, primary_key=True, index=True)
+    code: Mapped[str | None] = mapped_column(String(8))
+    spelling_id: Mapped[int | None] = mapped_column(ForeignKey("language_spellings.id"), index=True)
 
 
 class ContactPhone(Base):

@@ -1,12 +1,20 @@
 """Languages of lists are kept in any spelling, settled once, and decide which text somebody gets and with which letters."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
-from outreach.contacts.languages import offer_languages, read_offered, settle_spelling
+from outreach.contacts.contact import correct_contact
+from outreach.contacts.languages import offer_languages, read_offered, read_open_spellings, settle_spelling
 from outreach.contacts.move_people import load_units
+from outreach.imports.change_list import remove_list
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision
+from outreach.imports.retract_decision import retract_decision
+from outreach.imports.uploads import undo_import
 from outreach.models.accounts import Role
-from outreach.models.contacts import Phone, UnreadLanguage
+from outreach.models.contacts import Contact, ContactList, Phone, PhoneLanguage
 from outreach.rules.errors import BadInput, NotFound
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
@@ -45,7 +53,7 @@ def test_an_unknown_spelling_is_kept_and_one_answer_settles_it_for_all_and_for_l
     assert languages(world) == ["sed", "sed", "kpm", None]
     bring_lines(world, tmp_path, f"1,A Brui,TƠ ĐRÁ,{local(5)}", name="later.csv")
     assert languages(world) == ["sed", "sed", "kpm", None, "sed"]
-    assert world.all(select(UnreadLanguage)) == []
+    assert world.all(select(PhoneLanguage.phone_id).where(PhoneLanguage.code.is_(None))) == []
     assert world.read(read_offered) == {"sed": "Xơ Đăng"}  # who settles it wants to write in it
 
 
@@ -102,3 +110,63 @@ def test_accents_go_only_in_the_languages_named(world, tmp_path):
     )
     sent = {line["To"]: line["Body"] for line in world.simulator.ledger()}
     assert sent == {number(1): "Kơnh jăh", number(2): "Todroang hoi", number(3): "Moi ong/ba cai"}
+
+
+BA_NA, JARAI, UNKNOWN = (f"1,A Lâu,{each},{local(1)}" for each in ("Ba Na", "Gia Rai", "Tơ Đrá"))
+
+
+@both_databases
+@pytest.mark.parametrize(
+    ("rows", "undone", "left"),
+    [
+        ((BA_NA, f"1,A Lâu,,{local(1)}"), (1,), [None]),
+        ((BA_NA, JARAI), (1,), ["jra"]),
+        ((BA_NA, JARAI), (2,), ["bdq"]),
+        ((BA_NA, f"2,Y Rơ,,{local(1)}"), (1,), [None]),  # of somebody else on the phone
+        ((UNKNOWN, JARAI), (2,), [None]),
+        ((UNKNOWN, JARAI), (1, 2), []),
+    ],
+)
+def test_a_language_goes_with_the_file_that_said_it(world, tmp_path, rows, undone, left):
+    for n, row in enumerate(rows):
+        bring_lines(world, tmp_path, row, name=f"{n}.csv")
+    for each in undone:
+        undo_import(world.runtime, each)
+    assert languages(world) == left
+    open_ones = [each.text for each in world.read(read_open_spellings)]
+    assert open_ones == (["Tơ Đrá"] if UNKNOWN in rows and 1 not in undone else [])
+
+
+def test_a_language_that_an_officer_set_or_settled_for_a_file_that_stands_stays(world, tmp_path):
+    for n, row in enumerate((BA_NA, JARAI, UNKNOWN)):
+        bring_lines(world, tmp_path, row, name=f"{n}.csv")
+    assert world.do(settle_spelling, 1, code="sed", user=officer(world)) == 0
+    undo_import(world.runtime, 1)
+    undo_import(world.runtime, 2)
+    assert languages(world) == ["sed"]
+    facts = {"birth_year": "", "sex": "", "village": "", "area_code": "", "has_smartphone": None}
+    world.do(correct_contact, world.one(select(Contact.id)), name="A Lâu", language="rad", **facts)
+    bring_lines(world, tmp_path, f"1,A Lâu,,{local(1)}", name="last.csv")
+    undo_import(world.runtime, 3)
+    assert languages(world) == ["rad"]
+
+
+@pytest.mark.parametrize("name", ["Khác", LIST])
+def test_a_language_goes_with_the_decision_or_the_list_that_said_it(world, tmp_path, name):
+    bring_lines(world, tmp_path, f"1,A Lâu,,{local(1)}")
+    unclear = local(1).replace("000", "OOO", 1)
+    (tmp_path / "other.csv").write_text(
+        f"{HEADER}\n1,A Lâu,Ba Na,{unclear}\n2,A Lâu,Ba Na,{unclear}a\n", encoding="utf-8"
+    )
+    bring(world, tmp_path / "other.csv", name)
+    for issue, minutes in ((1, 1), (2, 2)):
+        moment = world.now + timedelta(minutes=minutes)
+        world.do(decide_issue, issue, Decision.TAKEN, phone=local(1), now=moment)
+    assert languages(world) == ["bdq"]
+    world.do(retract_decision, 1)
+    assert languages(world) == ["bdq"]
+    if name == LIST:
+        world.do(retract_decision, 2)
+    else:
+        world.do(remove_list, world.one(select(ContactList.id).where(ContactList.name == name)))
+    assert languages(world) == [None]

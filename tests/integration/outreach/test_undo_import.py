@@ -5,7 +5,8 @@ from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient
 from outreach.contacts.contact import correct_contact
-from outreach.contacts.phones import add_number, remember_languages, remove_number
+from outreach.contacts.languages import remember_languages
+from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.place_questions import move_contacts
 from outreach.contacts.references import set_references
 from outreach.imports import store_rows
@@ -176,7 +177,8 @@ def test_who_has_moved_or_has_another_name_number_or_language_goes_too(office, t
     with office.runtime.db.write() as session:
         move_contacts(session, here, there, Contact.id != person, now=office.now)
         set_references(session, owner.id, {"cd-7": person})
-        remember_languages(session, [("tiếng làng bên", [office.phone(number(2))])])
+        said = [("tiếng làng bên", [office.phone(number(2))])]
+        remember_languages(session, said, list_import=session.get_one(ListImport, 1))
     office.do(remove_number, person, office.phone(number(1)), note="đổi số", right_number=local(9))
     undo(office, 1)
     assert (count(office, Contact), count(office, Phone)) == (0, 0)
