@@ -215,9 +215,11 @@ def finish_request(
 
 
 def lock_request(session: Session, request_id: int, *, user: User) -> PersonRequest:
-    """Return an open request that the user may see, locked. Raises NotFound, WrongState."""
+    """Return an open request of a person whom the user may see, locked. Raises NotFound, WrongState."""
     error = NotFound("request_not_found")
     request = find_visible(session, PersonRequest, request_id, user, error, lock=True)
+    if request.contact_id is not None:
+        find_contact(session, request.contact_id, user=user)
     if request.done_at is not None:
         raise WrongState("request_answered_before")
     return request

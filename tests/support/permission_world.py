@@ -58,12 +58,12 @@ NUMBER = "+84912000731"
 NAME = f"Y Blốc {MARK}"
 LIST = f"Hội viên {MARK}"
 BODY = f"cài ở đâu vậy {MARK}"
-HERE, THERE = "PN", "TN"
+HERE, THERE, ELSEWHERE = "PN", "TN", "another area"
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks: a role of the organisation (HERE) or of its neighbour (THERE); nobody without an id."""
+    """Who asks: a role of the organisation (HERE), there in another area than its person (ELSEWHERE), or of its neighbour (THERE); nobody without an id."""
 
     name: str
     user_id: str = ""
@@ -161,6 +161,13 @@ class Office:
 
     def _add_people(self, db: Session) -> None:
         now, later = self.now, self.now + timedelta(days=1)
+        for code, level, above in (
+            ("62", AreaLevel.PROVINCE, None),
+            ("608", AreaLevel.DISTRICT, "62"),
+            ("609", AreaLevel.DISTRICT, "62"),
+            ("60801", AreaLevel.COMMUNE, "608"),
+        ):
+            self._add(db, Area(code=code, name="Kon Tum", kind="Tỉnh", level=level, parent_code=above))
         front = self._add(db, Organisation(code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT))
         for code, name in ((HERE, f"Hội Phụ nữ {MARK}"), (THERE, "Đoàn Thanh niên")):
             self._add(
@@ -174,6 +181,12 @@ class Office:
                     f"{role.value} of {code}", f"{user.id}.{user.password_hash[-12:]}"
                 )
         here = self.values["organisation_id"] = self.values[HERE]
+        for role in (Role.STAFF, Role.APPROVER):
+            user = self._add_user(db, f"{role.value}.609", role, here, f"609-{role.value}")
+            user.area_code = "609"
+            self.visitors[ELSEWHERE, role] = Visitor(
+                f"{role.value} of {ELSEWHERE}", f"{user.id}.{user.password_hash[-12:]}"
+            )
         made = {"made_by": self._id_of(Role.ADMINISTRATOR), "made_at": now}
         token = ApiToken(name=MARK, hash=MARK, organisation_id=here, rights=[], expires_at=later, **made)
         self._add(db, token, "api_token_id")
@@ -212,7 +225,7 @@ class Office:
         now, file = self.now, {"file_name": f"{MARK}.csv", "sha256": "0" * 64}
         made = contacts.ContactList(organisation_id=self.values[HERE], name=LIST, created_at=now)
         self._add(db, made, "list_id")
-        about = {"name": NAME, "name_key": f"yblok{MARK}", "village": MARK}
+        about = {"name": NAME, "name_key": f"yblok{MARK}", "village": MARK, "area_code": "60801"}
         person = self._add(db, contacts.Contact(**about, created_at=now, updated_at=now), "contact_id")
         phone = self._add(db, contacts.Phone(e164=NUMBER, created_at=now), "phone_id")
         self._add(db, campaigns.Sender(name="MTTQ"))
@@ -273,6 +286,7 @@ class Office:
             reply.campaign_id, reply.recipient_id = launched, db.scalars(select(campaigns.Recipient.id)).one()
             case = db.scalars(select(Case)).one()
             case.recipient_id, case.campaign_id, case.organisation_id = reply.recipient_id, launched, here
+            case.area_code = "60801"
             self.values["case_id"] = case.id
             db.get_one(campaigns.Campaign, launched).urgent_reason = "bão"
             recorded, made = (
@@ -290,7 +304,6 @@ class Office:
             to = {"drive_id": self.values["drive_id"], "organisation_id": self.values["agency_id"]}
             link = AgencyLink(**to, holder=MARK, expires_at=now + timedelta(days=1), **made)
             self._add(db, link, "link_id")
-            self._add(db, Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
             today = now.astimezone(VIETNAM).date()
             entry = ActivityEntry(ActivityKind.LOUDSPEAKER, today, today, 2, place=f"Thôn {MARK}")
             about = {"area": "62", "organisation_id": here, "campaign_id": None, "form_key": ""}

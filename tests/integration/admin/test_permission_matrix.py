@@ -14,7 +14,19 @@ import pytest
 from admin.permissions import ROUTES
 from outreach.accounts.audit import read_head
 from outreach.models.accounts import Role
-from tests.support.permission_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
+from tests.support.permission_world import (
+    BODY,
+    ELSEWHERE,
+    HERE,
+    LIST,
+    MARK,
+    NAME,
+    NUMBER,
+    THERE,
+    Office,
+    Visitor,
+    dump,
+)
 
 # Administrator, Staff, aPprover, Leader, aUditor, and a Village officer, who opens none of them; a dot where the door stays closed.
 # `open` is for everybody: the status for nobody, then for who is signed in. After the view: methods, each with its routes.
@@ -188,6 +200,8 @@ hand_over.undo reach.index reach.file sending.act campaigns.texts campaigns.conf
 campaigns.drop_texts sending.decide campaigns.extend
 """
 ABOUT_WHAT = dict.fromkeys(LAUNCHED.split(), "launched_id")  # else the draft
+# What is about one person: also not for colleagues who have another area.
+OF_A_PERSON = ("contacts.", "privacy_requests.", "inbox.", "alike.", "rescue.")
 OF_THE_AGENCY = {"agencies.show", "agencies.submit", "agencies.roster", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
 SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting"), ("GET", "visits.sheet")}
@@ -494,6 +508,21 @@ def test_nothing_of_an_organisation_is_there_for_its_neighbours(office):
             answer = office.ask(visitor, row.method, address(office, row), form(office, row))
             expected = {404} if has_object(office, row) else {200}
             if answer.status_code not in expected or leaks(answer, MARK, *spellings(NUMBER)):
+                wrong.append(describe(row, visitor, answer))
+    fail_with(wrong)
+    assert dump(office.runtime) == before
+
+
+def test_nothing_of_a_person_is_there_for_colleagues_who_have_another_area(office):
+    """Requests under the law on personal data could be answered, and their time extended, by who did not see the person."""
+    before, wrong = dump(office.runtime), []
+    for row in GUARDED:
+        if not (row.endpoint.startswith(OF_A_PERSON) and has_object(office, row)):
+            continue
+        for role in row.roles & {Role.STAFF, Role.APPROVER}:
+            visitor = office.visitors[ELSEWHERE, role]
+            answer = office.ask(visitor, row.method, address(office, row), form(office, row))
+            if answer.status_code != 404 or leaks(answer, NAME, BODY, *spellings(NUMBER)):
                 wrong.append(describe(row, visitor, answer))
     fail_with(wrong)
     assert dump(office.runtime) == before
