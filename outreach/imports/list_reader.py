@@ -54,11 +54,9 @@ from outreach.rules.list_rows import CheckedRow, RowReader
 from outreach.rules.list_tables import (
     MOST_LYING,
     Line,
-    column_of_both,
     is_lying,
     is_pasted,
     join_lines,
-    lift_numbers,
     split_lines,
     tables_beside,
     upright_rows,
@@ -149,10 +147,6 @@ def _tables(
         turned, struck = upright_rows([*islice(table.rows, MOST_LYING)], raw.struck)
         upright = iter([*enumerate(turned, 1)])
         yield replace(table, rows=upright, merged=frozenset(), struck=struck, is_turned=True)
-    elif (both := column_of_both(found)) is not None:
-        merged = frozenset((line, at + (at > both)) for line, at in raw.merged)
-        struck = {(line, at + (at > both)): kept for (line, at), kept in raw.struck.items()}
-        yield replace(table, rows=lift_numbers(table.rows, both, raw.struck), merged=merged, struck=struck)
     elif beside := tables_beside(found):
         for copy, columns in zip(tee(table.rows, len(beside)), beside, strict=True):
             yield _cut_out(replace(table, rows=copy), columns)
@@ -300,7 +294,7 @@ def _read_people(
             village=place.get("village", ""),
             struck=sheet.struck,
         )
-        for line, row in join_lines(rows, of_table):
+        for line, row in join_lines(rows, of_table, sheet.struck):
             person = reader.read(row, line=line)
             of_row = said.get(str(line)) if said else None
             if person is not None and of_row != SKIPPED:

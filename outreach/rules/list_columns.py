@@ -187,13 +187,8 @@ def is_phone(cell: object) -> bool:
 
 def guess_phone_column(rows: Sequence[Row], *, taken: Set[int]) -> int | None:
     """Return the column of which most filled cells hold a phone number, or None."""
-    best, most = None, 0
-    for position in range(width_of(rows)):
-        filled = filled_cells(rows, position)
-        phones = sum(map(is_phone, filled))
-        if position not in taken and phones > most and 2 * phones > len(filled):
-            best, most = position, phones
-    return best
+    found = [at for at in range(width_of(rows)) if at not in taken and holds_phones(rows, at)]
+    return max(found, key=lambda at: sum(map(is_phone, filled_cells(rows, at))), default=None)
 
 
 def guess_name_column(rows: Sequence[Row], taken: Set[int] = frozenset()) -> int | None:
@@ -294,6 +289,9 @@ class Header:
     paths: tuple[str, ...] = ()  # each column's headings of all levels
     pieces: tuple[tuple[int, ...], ...] = ()  # phone columns that hold one number in pieces
     at: int = NO_HEADER  # the row of the labels, from 0
+    numbers_below: bool = (
+        False  # each is alone on the line below its name; `phones` is a column behind all others
+    )
 
     def heading(self, position: int) -> str:
         """Return a column's headings of all levels as one text, "" if it has none."""
@@ -435,10 +433,21 @@ def _with_phones(header: Header, below: Sequence[Row]) -> Header:
         while phones[-1] + 1 not in taken and holds_phones(below, phones[-1] + 1):
             phones.append(phones[-1] + 1)
         return replace(header, phones=tuple(phones))
+    both = next((at for at in header.phones if _NAME_AND_PHONE.search(unaccented(header.heading(at)))), None)
+    if both is not None and header.columns.get(Column.NAME, both) == both and _stand_alone(below, both):
+        columns, behind = {**header.columns, Column.NAME: both}, (max(len(header.labels), width_of(below)),)
+        return replace(header, columns=columns, phones=behind, texts=frozenset(), numbers_below=True)
     if not any(is_phone(cell_at(row, at)) for row in below for at in header.phones):
         found = _with_numbers_in_texts(header, below)
         return replace(found, phones=tuple(sorted({*header.phones, *found.phones})))
     return header
+
+
+def _stand_alone(rows: Sequence[Row], position: int) -> bool:
+    """Check for numbers in this column, each alone in its row, below most names."""
+    alone = [row for row in rows if sum(map(bool, map(cell_text, row))) == 1]
+    numbers = sum(is_phone(cell_at(row, position)) for row in alone)
+    return numbers > 1 and 3 * numbers > len(rows) - len(alone)
 
 
 def _with_people(header: Header, below: Sequence[Row]) -> Header:
@@ -718,7 +727,7 @@ def _divides(levels: Sequence[Sequence[str]], row: Sequence[str]) -> bool:
             continue
         meaning, above = _meaning_of_path(_path(column)), column[-2]
         headed = next((label for label, _ in column[-2::-1] if label), "")
-        if meaning_of(headed) == Column.NAME and meaning_of(own) not in _PARTS_OF_NAME:
+        if meaning_of(headed) == Column.NAME and meaning_of(own) not in (*_PARTS_OF_NAME, PHONE):
             return False  # somebody's name
         if not meaning and meaning_of(above[1]) and own.lower() not in _PARTS_OF_BIRTH:
             return False

@@ -25,7 +25,7 @@ from outreach.rules.phone_texts import split_line
 MOST_LYING = 2000  # rows of a sheet that is turned
 Line = tuple[int, Row]
 Struck = Mapping[tuple[int, int], str]
-_LEAST_LYING = _LEAST_STACKED = 2  # people
+_LEAST_LYING = 2  # people
 _KIN = {"vợ", "chồng", "cha", "mẹ", "bố", "bà", "ông", "con", "vo", "chong", "me"}
 _OTHERS = ("ho ten giao vien", "ho va ten giao vien", "giao vien", "gvcn")
 _UPRIGHT = {Column.STT, Column.NAME, PHONE}  # two of them in a row are headings
@@ -169,46 +169,19 @@ def _is_apart(labels: Sequence[str], start: int) -> bool:
     return is_split and not _KIN & {*labels[start].lower().split()}
 
 
-def column_of_both(rows: Sequence[Row]) -> int | None:
-    """Return the column with a heading for numbers below that for names, where people have their number alone on the line below them."""
-    for n, (row, below) in enumerate(pairwise(rows)):
-        if PHONE not in map(_meaning, row):
-            for at, cell in enumerate(row[: len(below)]):
-                if _meaning(cell) == Column.NAME and _meaning(below[at]) == PHONE:
-                    alone = sum(_only_cell(each) == at and is_phone(each[at]) for each in rows[n + 2 :])
-                    return at if alone >= _LEAST_STACKED else None
-    return None
+def join_lines(rows: Iterable[Line], header: Header, struck: Struck) -> Iterator[Line]:
+    """Yield the rows, each with what is alone on the line below it: the number that a name lacks, a remark, as behind the name.
 
-
-def lift_numbers(lines: Iterable[Line], at: int, struck: Struck) -> Iterator[Line]:
-    """Yield the rows with a further column behind `at`, for what is alone there on the line below a name, or is the heading."""
-    above: tuple[int, list[object]] = (0, [])
-    for line, row in lines:
-        text = cell_text(struck.get((line, at), cell_at(row, at)))
-        wide = [*row[: at + 1], None, *row[at + 1 :]]
-        is_below = _meaning(text) == PHONE or (_only_cell(row) == at and not is_title(text))
-        if is_below and cell_text(cell_at(above[1], at)) and _only_cell(above[1]) is None:
-            above[1][at + 1], wide[at] = text, None
-        if any(map(cell_text, above[1])):
-            yield above
-        above = line, wide
-    yield above
-
-
-def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
-    """Yield the rows, each with what is alone on the line below it: the number that a name lacks, a remark, as behind the name."""
-    name, phones = header.columns.get(Column.NAME), header.phones
-    if name is None or not phones:
+    Where all numbers are below their names, so are words in their place.
+    """
+    name = header.columns.get(Column.NAME)
+    if name is None or not header.phones:
         yield from rows
         return
     held: Line | None = None
     for line, row in rows:
         if held is not None:
-            only, at, text = _only_cell(row), phones[0], ""
-            if only in (name, *phones) and is_phone(row[only]) and _lacks_number(held[1], name, phones):
-                text = cell_text(row[only])
-            elif only is not None:
-                at, text = name, _only_remark(row, only, name, phones)
+            at, text = _told_below(held[1], line, row, header, struck)
             if text:
                 above = [*held[1], *[None] * (at + 1 - len(held[1]))]
                 above[at] = f"{cell_text(above[at])} {text}".strip()
@@ -222,6 +195,17 @@ def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
             yield line, row
     if held is not None:
         yield held
+
+
+def _told_below(above: Row, line: int, row: Row, header: Header, struck: Struck) -> tuple[int, str]:
+    """Return what a row holds alone that belongs to the row above it, and in which column; "" where it is a row of its own."""
+    only, name, phones = _only_cell(row), header.columns[Column.NAME], header.phones
+    if only is None:
+        return name, ""
+    is_number = only in (name, *phones) and is_phone(row[only]) and _lacks_number(above, name, phones)
+    if is_number or (header.numbers_below and only == name and not is_title(cell_text(row[only]))):
+        return phones[0], cell_text(struck.get((line, only), row[only])) or "-"
+    return name, _only_remark(row, only, name, phones)
 
 
 def _lacks_number(row: Row, name: int, phones: Sequence[int]) -> bool:

@@ -107,7 +107,7 @@ def stand_alike(headings: Sequence[str]) -> bool:
 
 def split_names(cell: str, count: int = 0) -> list[str]:
     """Return the names in a cell if it holds `count` people's, or without a count two or three by family, else []."""
-    cell = _COUPLE.sub("", cell)
+    cell = _COUPLE.sub("", _LINE_OF_PLACE.sub("", cell))
     names = [_KIN_IS.sub("", " ".join(part.split())) for part in _BETWEEN_NAMES.split(cell) if part.strip()]
     if len(names) == count <= _MOST_IN_CELL and all(map(_is_name, names)):
         return names
@@ -160,9 +160,9 @@ _BEHIND = {"vợ", "chồng", "con", "mẹ", "em", "cháu"}
 _AND_KIN = re.compile(rf"\s+(?:(?:và|cùng|&|\+)\s+(?:{_KIN})|v/c)\b.*$", re.IGNORECASE)
 _REMARK = re.compile(r"\s*(?:\s[-–]|[-–]\s|[;,:])\s*(?P<rest>.*)")
 _PLACE = re.compile(r"\s+(?:(?:thôn|xóm|tổ|tdp|làng)\s+\w+|T\d|zalo)$", re.IGNORECASE)
-_PLACE_FIRST = r"(?:thôn|làng|bản|ấp|buôn|xóm|khóm|tổ|khu|tdp|xã|phường|số nhà|đường)\b"
-_LINE_OF_PLACE = re.compile(rf"\n\W*{_PLACE_FIRST}[^\n]*", re.IGNORECASE)
-_IS_PLACE = re.compile(_PLACE_FIRST, re.IGNORECASE)
+_LINE_OF_PLACE = re.compile(
+    r"\n\W*(?:thôn|làng|bản|ấp|buôn|xóm|khóm|tổ|khu|tdp|xã|phường|số nhà|đường)\b[^\n]*", re.IGNORECASE
+)
 _EITHER = re.compile(r"^(?:ông|anh|cô)\s*[/(]\s*(?:bà|chị|chú)\)?[\s:]*(?=\w)", re.IGNORECASE)
 _HIGHLAND_VILLAGE = re.compile(r"^(\S+ \S+.*?) (?:Kon|Plei|Pley|Plơi|Đăk|Đắk)(?: [A-ZĐÂĂƠƯÔ]\w*){1,2}$")
 _KIN_FIRST = re.compile(rf"(?:{_KIN}|chú|bác|cô|dì) ", re.IGNORECASE)
@@ -402,8 +402,7 @@ def are_two(cell: str) -> bool:
 
 def _is_name(text: str) -> bool:
     words = text.split()
-    is_plain = not (any(letter.isdecimal() or letter in "()" for letter in text) or _IS_PLACE.match(text))
-    return 2 <= len(words) <= 6 and is_plain
+    return 2 <= len(words) <= 6 and not any(letter.isdecimal() or letter in "()" for letter in text)
 
 
 def begins_with_family(text: str) -> bool:

@@ -69,7 +69,7 @@ def test_tables_beside_each_other_have_headings_of_their_own(above, labels, tabl
 
 def test_a_number_on_the_line_below_belongs_to_the_name_above():
     rows = [["Họ tên", "SĐT"], ["Y Blưm", None], [None, "0905000123"], ["A Lâu", "0913000248"], ["Y Mơn", ""]]
-    joined = [row for _, row in join_lines([*enumerate(rows[1:], 2)], find_header(rows))]
+    joined = [row for _, row in join_lines([*enumerate(rows[1:], 2)], find_header(rows), {})]
     assert joined == [["Y Blưm", "0905000123"], ["A Lâu", "0913000248"], ["Y Mơn", ""]]
 
 
