@@ -125,11 +125,8 @@ def find_marks(path: Path) -> tuple[dict[str, dict[_Place, str]], dict[str, dict
         if not (shared or has_legend or is_marked or any(map(_STRIKE.search, inline))):
             return {}, {}
         known = [_plain(text) for text in _TEXT_TAG.findall(texts)] if has_legend else None
-        struck, shown, cells = (
-            dict[str, dict[_Place, str]](),
-            dict[str, dict[_Place, str]](),
-            dict[str, _Cells](),
-        )
+        struck, shown = dict[str, dict[_Place, str]](), dict[str, dict[_Place, str]]()
+        cells = dict[str, _Cells]()
         for name, part in parts.items():
             content = _read(archive, part, names)
             struck[name], shown[name], cells[name] = _marks_of(content, formats, shared, known)
@@ -451,9 +448,9 @@ def _kind_of_compound(path: Path, content: bytes) -> str | LoaError:
 
 def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
     try:
+        marks: tuple[dict[str, dict[_Place, str]], dict[str, dict[_Place, str]]] = ({}, {})
         if path.suffix.lower() != ".xls":  # whose format limits its size
-            unseen.rows = count_hidden_rows(path)
-        marks = ({}, {}) if path.suffix.lower() == ".xls" else find_marks(path)
+            unseen.rows, marks = count_hidden_rows(path), find_marks(path)
         workbook = CalamineWorkbook.from_path(path)
         for metadata in workbook.sheets_metadata:
             if metadata.typ is not SheetTypeEnum.WorkSheet:
@@ -705,9 +702,8 @@ def _guess_windows_encoding(head: bytes) -> str:
     if font is None:
         return "cp1258"
     font_score = count_syllables(to_unicode(line, font) for line in lines)
-    return (
-        "cp1252" if font_score > count_syllables(head.decode("cp1258", "replace").splitlines()) else "cp1258"
-    )
+    score = count_syllables(head.decode("cp1258", "replace").splitlines())
+    return "cp1252" if font_score > score else "cp1258"
 
 
 def _is_utf8(path: Path) -> bool:

@@ -21,9 +21,8 @@ _CARD_LINE = re.compile(
     r"(?:(?P<group>[\w-]+)\.)?(?P<name>[\w-]+)(?P<parameters>(?:;[^:\"]*(?:\"[^\"]*\")?)*):(?P<value>.*)"
 )
 _CHARSET = re.compile(r"CHARSET=\"?([\w-]+)", re.IGNORECASE)
-_OWN_LABEL = re.compile(
-    r"(?:[\w-]+\.)?TEL\b[^:]*;X-(?!CUSTOM)([^;:=]+)", re.IGNORECASE
-)  # of a number: "con dâu"
+# Of a number: "con dâu".
+_OWN_LABEL = re.compile(r"(?:[\w-]+\.)?TEL\b[^:]*;X-(?!CUSTOM)([^;:=]+)", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)")
 _SPLIT = re.compile(r"(?<!\\);")
 

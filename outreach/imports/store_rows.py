@@ -167,9 +167,8 @@ class _Chunk:
     questions: list[tuple[CheckedRow, str, ImportedContact]] = field(default_factory=list)
     named: dict[str, ImportedContact] = field(default_factory=dict)
     kept: list[tuple[ImportedContact, Mapping[str, str]]] = field(default_factory=list)
-    same: list[tuple[ImportedContact, Mapping[str, str]]] = field(
-        default_factory=list
-    )  # nothing new but values
+    # Nothing new but values.
+    same: list[tuple[ImportedContact, Mapping[str, str]]] = field(default_factory=list)
 
     def take(self, row: CheckedRow) -> None:
         """Merge a row into the contacts that it is about, or keep it as an issue."""

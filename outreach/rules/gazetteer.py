@@ -334,9 +334,8 @@ class Gazetteer:
             around = [*parts[index + 1 :], *within]
             if question := self._misspelt(part, around):
                 return question
-            if (
-                index and part[-1].key in self._places
-            ):  # the commune, or somewhere in the district of its name
+            # The commune, or somewhere in the district of its name.
+            if index and part[-1].key in self._places:
                 match = self._look_up(parts[index:], within)
                 return replace(match, code=None, candidates=(match.code,)) if match.code else match
         return PlaceMatch()

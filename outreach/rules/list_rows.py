@@ -166,9 +166,8 @@ def _without_number(row: Row, texts: Mapping[Column, str], *, header: Header, be
         return True
     if below or closes(row) or is_title(name) or _ROMAN.fullmatch(number):
         return False
-    is_counted = (
-        Column.STT in header.columns and max(len(header.columns), sum(map(bool, header.labels)) - 1) > 2
-    )
+    known = max(len(header.columns), sum(map(bool, header.labels)) - 1)
+    is_counted = Column.STT in header.columns and known > 2
     if not number and not others and (is_counted or name.endswith(":")):
         return False
     return others > 0 or not _SECTION_NUMBER.fullmatch(number)
@@ -449,9 +448,8 @@ class RowReader:
         named = unaccented(header.heading(columns.get(Column.NAME, -1)))
         self._are_parents = re.search(r"phu huynh|(?:bo|cha|me|ba)\W+(?:bo|cha|me|ma)\b", named) is not None
         self._more_notes, self._whose, remarks = _columns_beside(header)
-        self._is_child = (
-            _OF_CHILD.search(named) is not None
-        )  # whose number is perhaps somebody's in another column
+        # The number is perhaps of whom another column names.
+        self._is_child = _OF_CHILD.search(named) is not None
         self._told = [*(header.phones if len(header.phones) > 1 else ()), *remarks]
 
     def read(self, row: Row, *, line: int) -> CheckedRow | None:
@@ -660,9 +658,8 @@ class RowReader:
             if is_said and not (at in self._header.phones and is_phone(cell)):
                 return True
         places = (cell_text(row[at]) for _, at in self._place_columns if at < len(row))
-        return any(
-            _BEHIND_PLACE.search(place) and is_gone(place) for place in places
-        )  # "Thôn 5 -> về ở với con"
+        # "Thôn 5 -> về ở với con"
+        return any(_BEHIND_PLACE.search(place) and is_gone(place) for place in places)
 
     def _elsewhere(
         self, row: Row, line: int, name: str, note: str, written: str, *, is_one: bool

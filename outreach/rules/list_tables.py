@@ -142,9 +142,8 @@ def tables_beside(rows: Sequence[Row]) -> list[range]:
     for person in header.people:  # a table begins at its running number
         numbers = (at for at in range(after, person.name) if _meaning(header.labels[at]) == Column.STT)
         start = next(numbers, min(person.name, *person.phones))
-        before = (
-            starts[0] if starts else 0
-        )  # headings before these may be those before the first person, again
+        # Headings before these may be those before the first person, again.
+        before = starts[0] if starts else 0
         while starts and before and header.labels[start - 1] == header.labels[before - 1] != "":
             start, before = start - 1, before - 1
         starts.append(start)

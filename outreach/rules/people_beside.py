@@ -195,9 +195,8 @@ _SAINTS = re.compile(
     r"|isave|elisabet|máccô|matthêu|vinh sơn|vincentê|simon|stêphanô|madalêna|monica|clara|agnes)\b[. -]*)+(?=[^\W\d_])",
     re.IGNORECASE,
 )
-_IS_NO_NAME = re.compile(
-    r"[BCDĐGHKLMNPQRSTVXY]{2,}\d{0,2}|[A-ZĐ]?\d{1,2}|(?:19|20)\d\d|TYT|UBND|MỚI|CŨ"
-)  # "PN", "K5"
+# "PN", "K5".
+_IS_NO_NAME = re.compile(r"[BCDĐGHKLMNPQRSTVXY]{2,}\d{0,2}|[A-ZĐ]?\d{1,2}|(?:19|20)\d\d|TYT|UBND|MỚI|CŨ")
 _ROLES = {"Trưởng", "Phó", "Tổ", "Bí", "Khóm", "Thôn", "Ấp", "Chủ", "Chi"}
 # First words that are an address or a family's name: "Y sĩ", "co Hoa".
 _ALSO_FAMILIES = {"y", "co", "to", "ho"}
@@ -271,9 +270,8 @@ def behind_name(text: str, least: int = 2) -> str:
         at -= 1
     if at > least and at < len(words) and words[at - 1] in _ROLES:
         at -= 1
-    if all(
-        word.isdecimal() and len(word) < 3 for word in words[at:]
-    ):  # "Y Blưm 2" is another than "Y Blưm 1"
+    # "Y Blưm 2" is another than "Y Blưm 1".
+    if all(word.isdecimal() and len(word) < 3 for word in words[at:]):
         return ""
     is_name = (
         words[at - 1][:1].isupper()
@@ -288,9 +286,8 @@ def _end_of_name(words: Sequence[str]) -> int:
     if len(words) < 3 or not begins_with_family(" ".join(words)):
         return len(words)
     is_tall = "".join(words[:2]).isupper()
-    may_go_on = (
-        words[1] == "Thị" and len(words) == 5 and words[4][:1].isupper() and words[3] not in _BEHIND
-    )  # "Lê Thị Ngọc lan Anh"
+    # "Lê Thị Ngọc lan Anh".
+    may_go_on = words[1] == "Thị" and len(words) == 5 and words[4][:1].isupper() and words[3] not in _BEHIND
     for at, word in enumerate(words):
         is_small = word[:1].islower() and not is_tall and at > 2 + may_go_on
         # "Lê Thị Ngọc ánh 25": what is the last of the words may be the name.

@@ -333,9 +333,8 @@ def split_line(line: str) -> list[str] | None:
     if not found:
         return _without_phone(number, text)
     before, after = text[: found[0].start()], text[found[-1].end() :]
-    if (
-        not number and _ANNOUNCED.match(before) and is_of_others(before)
-    ):  # below a name: "điện thoại của mẹ: …"
+    # Below a name: "điện thoại của mẹ: …".
+    if not number and _ANNOUNCED.match(before) and is_of_others(before):
         return ["", "", text.strip(), ""]
     said, before = _until_name(_LABEL_AT_END.sub("", before.rstrip()))
     name, *more = _parts(before)

@@ -71,6 +71,8 @@ def test_a_number_on_the_line_below_belongs_to_the_name_above():
     rows = [["Họ tên", "SĐT"], ["Y Blưm", None], [None, "0905000123"], ["A Lâu", "0913000248"], ["Y Mơn", ""]]
     joined = [row for _, row in join_lines([*enumerate(rows[1:], 2)], find_header(rows), {})]
     assert joined == [["Y Blưm", "0905000123"], ["A Lâu", "0913000248"], ["Y Mơn", ""]]
+    struck = [row for _, row in join_lines([*enumerate(rows[1:], 2)], find_header(rows), {(3, 1): ""})]
+    assert struck[0] == ["Y Blưm", "-"]
 
 
 @cases(
