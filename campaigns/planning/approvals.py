@@ -39,7 +39,7 @@ from outreach.rules.errors import error_from_json
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_approval_mail
 
-_MAY_APPROVE = and_(User.is_active, User.role.in_((Role.APPROVER, Role.ADMINISTRATOR)))
+MAY_APPROVE = and_(User.is_active, User.role.in_((Role.APPROVER, Role.ADMINISTRATOR)))
 
 
 def compute_terms(session: Session, campaign: Campaign, *, settings: Settings) -> LaunchTerms:
@@ -103,7 +103,7 @@ def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
         select(CampaignDecision.decided_by, CampaignDecision.read)
         .join(User, User.id == CampaignDecision.decided_by)
         .where(CampaignDecision.version_id == version.id, CampaignDecision.approved)
-        .where(true() if campaign.launched_at else _MAY_APPROVE)
+        .where(true() if campaign.launched_at else MAY_APPROVE)
         .order_by(CampaignDecision.id)
     )
     return [
@@ -244,7 +244,7 @@ def _addressees(
 
 def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[User]:
     """Return the approvers whose scope includes the campaign and all whom it is for; if there are none, the administrators."""
-    users = session.scalars(select(User).where(_MAY_APPROVE, User.id.not_in(authors))).all()
+    users = session.scalars(select(User).where(MAY_APPROVE, User.id.not_in(authors))).all()
     people, allowed = people_of(session, campaign), []
     for user in users:
         visible = organisations_of(session, user)

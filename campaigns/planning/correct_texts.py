@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.approvals import read_approvals
+from campaigns.planning.approvals import MAY_APPROVE, read_approvals
 from campaigns.planning.audience import people_of
 from campaigns.planning.drafts import is_campaign_author, plan_of, record_decision
 from campaigns.rules.approvals import LaunchTerms, approvers_of
@@ -21,7 +22,7 @@ from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import check_texts, is_correctable, join_content, split_content
 from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
-from outreach.accounts.permissions import find_visible, has_role, require_role
+from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.directory import require_all_people
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
@@ -120,12 +121,13 @@ def confirm_correction(
 
 
 def readers_of(session: Session, campaign: Campaign) -> list[int]:
-    """Return who has read the proposed texts beside the campaign's authors: who proposed them if an approver, who confirmed them."""
+    """Return who has read the proposed texts beside the campaign's authors and may approve still: who proposed them, who confirmed them."""
     correction = campaign.correction or {}
     proposed_by = session.get_one(User, correction["by"])
-    may_approve = has_role(proposed_by, Role.APPROVER)
-    is_reader = may_approve and not is_campaign_author(session, campaign, proposed_by)
-    return [*([proposed_by.id] if is_reader else ()), *correction.get("confirmed_by", ())]
+    is_author = is_campaign_author(session, campaign, proposed_by)
+    readers = [*(() if is_author else (proposed_by.id,)), *correction.get("confirmed_by", ())]
+    may_approve = session.scalars(select(User.id).where(User.id.in_(readers), MAY_APPROVE)).all()
+    return [each for each in readers if each in may_approve]
 
 
 @use_case

@@ -204,6 +204,28 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
     assert world.do(send_second_wave, submitted, by=APPROVER, **extend).has_left
 
 
+@pytest.mark.parametrize("change", [{"is_active": False}, {"role": Role.STAFF}])
+@pytest.mark.parametrize("part", ["proposed", "confirmed"])
+def test_a_reader_of_a_correction_who_has_left_or_may_approve_no_more_counts_no_more(
+    world, submitted, part, change
+):
+    world.use(two_approvals_people=3)
+    third, fourth = "duyet3@loa.example", "duyet4@loa.example"
+    for email in (third, fourth):
+        world.officer(email, Role.APPROVER)
+    for email in (APPROVER, SECOND):
+        world.decide(submitted, _A.APPROVE, email)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    at, by = world.now.isoformat(), third if part == "proposed" else AUTHOR
+    world.do(propose_correction, submitted, {"phone": "1023"}, since=None, by=by)
+    if part == "confirmed":
+        assert world.do(confirm_correction, submitted, proposed_at=at, by=third) == 0
+    world.execute(update(User).where(User.email == third).values(**change))
+    assert world.do(confirm_correction, submitted, proposed_at=at, by=fourth) == 0
+    assert world.do(confirm_correction, submitted, proposed_at=at, by=SECOND) == 1
+
+
 def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(world, submitted):
     world.use(two_approvals_people=3)
     third, fourth = "duyet3@loa.example", "duyet4@loa.example"
