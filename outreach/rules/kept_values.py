@@ -75,6 +75,7 @@ _ADDRESS = re.compile(
     r": ?/ ?/|\bwww\b|\w ?@\w|(?:\b\w[ .-]+){7}|\b[\w-]+\.[a-z]{2,}[/?:#]\S|\b[a-z]+:\d{4,5}/[a-z]",
     re.IGNORECASE,
 )
+_MARKS = re.compile("[\u0300-\u036f]")  # that no letter has taken in
 # What a reader is to make an address of: "nhan-qua chấm com", "nhan-qua(.)com", "zalo: nhanqua88".
 _TOLD_ADDRESS = re.compile(
     r"\w ?\(?(?: \.|[.,]) ?\)? ?(?:com|org|info|xyz|icu)\b|\w ?\( ?[.,] ?\) ?[a-z]"
@@ -249,6 +250,7 @@ def name_in_text(name: str) -> str:
 
 def _is_address(value: str, bare: str) -> bool:
     """Return whether a phone would make a link of a part of the value: an address, a host name, four numbers."""
+    value = _MARKS.sub("", unicodedata.normalize("NFC", value))
     if _ADDRESS.search(value) or _FOUR_PARTS.search(value) or _TOLD_ADDRESS.search(bare):
         return True
     if not _TOLD_ENDS.isdisjoint(end for ends in _TOLD_END.findall(bare) for end in ends):

@@ -54,6 +54,9 @@ def test_a_name_that_is_not_plain_is_refused(typed, code):
     *each_of("bit.ly/abc | la.zz/abc | hoi@lua.example | vietcombank.support", Unfit.LINK),
     *each_of("nhan-qua.de | Nhan-Qua.DE | 203.113.1.2 | vcb.support?otp=1 | abc.zz:8080/x", Unfit.LINK),
     *each_of("tai.khoan.xyz. | Ly.la", Unfit.LINK),
+    # A browser leaves out the mark, and a phone makes a link of the rest.
+    *each_of("t\u034f.me/x | vay\u034f.vn | vay.v\u034fn | vay\u0323\u0306.top", Unfit.LINK),
+    *each_of("Bơ\u0306n gặp BS.Lan | A Bơ\u0306i", None),
     *each_of("001000000123 | 9704 0000 0000 1234 | gọi 0905 000 123 | +84905000123", Unfit.PHONE),
     *each_of("0905.000.123 gặp anh Ba | tổng đài 1900 1234 | STK 1903 4567 | VCB 1903456", Unfit.PHONE),
     *each_of("số 1903-4567-8 | 0905 00 01 23", Unfit.PHONE),
