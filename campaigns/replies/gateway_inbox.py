@@ -34,10 +34,11 @@ from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
+from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.phones import find_phones
 from outreach.contacts.references import find_person
 from outreach.contacts.suppressions import lock_phones, number_keys
-from outreach.core.db import advance, set_columns, values_subquery
+from outreach.core.db import advance, find_row, set_columns, values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.contacts import ContactList, Phone
 from outreach.rules.cells import written
@@ -313,8 +314,8 @@ def hand_in_reply(
     """Record a reply of a person, named by the system's own name or by a number, in the caller's transaction.
 
     `reference` is what the system calls the reply. A number may be anybody's for an opt-out, which waits for an officer where nobody has the name any more, else it belongs to a person of
-    a list in the token's scope, and the message that it answers went to one. Raises BadInput, NotFound, WrongState where it came
-    before.
+    a list in the token's scope, and the message that it answers went to one. Raises BadInput, NotFound, NotAllowed for a wrong
+    number of whom the token's lists only name, WrongState where it came before.
     """
     if at > now:
         raise BadInput("reply_in_future")
@@ -332,6 +333,10 @@ def hand_in_reply(
     # Whose ever it is, an opt-out and a cry for help count.
     if not (reply.label is Label.OPT_OUT or reply.is_urgent or _is_in_scope(session, reply, bearer)):
         raise NotFound("phone_number_out_of_scope")
+    told_of = find_row(session, Recipient, reply.recipient_id)
+    if reply.label is Label.WRONG_NUMBER and told_of and told_of.contact_id:
+        # As on a page: who only names a person calls no number of theirs wrong.
+        find_recorded_contact(session, told_of.contact_id, user=bearer.as_user())
     enqueue_after_commit(session, enqueue_send)
     audit.record(session, "api.reply", reply, None, now, token=bearer.token_id)
     return reply

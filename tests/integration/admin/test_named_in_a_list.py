@@ -21,10 +21,12 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from campaigns.privacy.requests import record_request
+from campaigns.replies.gateway_inbox import hand_in_reply
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, read_houses
 from campaigns.visits.sheets import assign_sheet, create_sheet, read_lines
+from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.village_officers import add_officer
 from outreach.contacts.contact import (
     Closing,
@@ -283,6 +285,13 @@ def test_who_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in
     told = {"place": AnswerPlace.PHONE, "note": "", "by": NOSY}
     with pytest.raises(NotAllowed):
         world.do(record_answer, lan, theirs, "wrong_number", **told)
+    # Nor does another system of theirs.
+    system, owner = world.officer("quantri@loa.example", Role.ADMINISTRATOR), world.user(NOSY).organisation_id
+    made, _text = world.token(system, organisation_id=owner)
+    said = {"reference": "1", "person": "", "phone": number(3), "text": "nhầm số rồi", "is_opt_out": False}
+    bearer = Bearer(made.id, owner, frozenset(made.rights), made.made_by, False)
+    with pytest.raises(NotAllowed):
+        world.do(hand_in_reply, **said, at=world.now, bearer=bearer)
     assert world.do(record_answer, lan, theirs, "not_yet", **told)
     reached = select(Phone.e164).join(Recipient, Recipient.phone_id == Phone.id)
     reached = reached.where(Recipient.campaign_id == world.sent(lists=["Nông dân"]))
