@@ -724,16 +724,16 @@ def new_form(
     """Return a form with the usual values, those of the office among them, of the kind `wanted`, else the usual one if there is one."""
     kind = wanted if wanted in kinds else usual_kind(session, user, kinds)
     issuer = propose_issuer(session, user, list_id) or kinds.get(kind, {}).get("issuer", "")
-    text = ""
+    text, lists = "", _first_lists(session, user, list_id)
     if kind:
         text = suggest_text(
             read_content({**kinds[kind], "issuer": issuer}), takes_replies=settings.takes_replies
         )
     return fill_form(
         {
-            "name": kinds[wanted]["title"] if wanted in kinds else "",
+            "name": kinds[wanted]["title"] if wanted in kinds else lists[0].partition("/")[2] if list_id else "",
             "kind": kind,
-            "lists": _first_lists(session, user, list_id),
+            "lists": lists,
             "content": {"issuer": issuer},
             "sender": usual_sender(session, user),
             "text": text,

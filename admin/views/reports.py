@@ -601,7 +601,7 @@ class UrgeForm(Form):
         required=True,
         choices=[
             (UrgeChannel.MAIL.value, _l("thư điện tử")),
-            (UrgeChannel.SMS.value, _l("tin nhắn từ điện thoại của đồng chí")),
+            (UrgeChannel.SMS.value, _l("tin nhắn từ máy của đồng chí")),
         ],
     )
     contact = TextField(_l("Người nhận"), maxlength=200, autocomplete="off")

@@ -525,6 +525,7 @@ def test_a_campaign_begun_for_a_list_is_written_by_the_lists_organisation(world,
     world.change(ContactList, world.list_id, organisation_id=other)
     page = signed_in(client, AUTHOR).get(f"/admin/campaigns/new?list={world.list_id}").text
     assert re.search(r'name="c\.issuer" value="Hội Phụ nữ"', page)
+    assert f'name="name" maxlength="120" value="{LIST}"' in page, "the list names it until the officer does"
     chosen = post(client, "/admin/campaigns/new", **{**form_of(page), "kind": "bluezone", "wish": "look"})
     assert "Hội Phụ nữ kính mời ông/bà" in chosen.text
 

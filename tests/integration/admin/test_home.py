@@ -142,7 +142,7 @@ def test_what_needs_a_person_is_there_with_its_reason(world, client):
 
 
 def test_a_leader_sees_figures_only(world, client, leader):
-    world.launch(people=2, window=["00:00", "24:00"], goal={"share": 0.5})
+    campaign_id = world.launch(people=2, window=["00:00", "24:00"], goal={"share": 0.5})
     world.act(world.draft(name="Nháp của cán bộ"), CampaignAction.SUBMIT)
     signed_in(client, leader)
     page = home(client)
@@ -151,6 +151,10 @@ def test_a_leader_sees_figures_only(world, client, leader):
     for text in ("Việc cần làm", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"):
         assert text not in page
     assert "trong 2 tin đã xong" in client.get("/admin/running").text
+    world.act(campaign_id, CampaignAction.PAUSE)
+    paused = client.get("/admin/running").text
+    assert "đã tạm dừng" in paused
+    assert "Gửi tiếp" not in paused, "a leader has no such button"
 
 
 def test_a_drives_goal_says_nothing_of_another_drives_campaign(world, client, leader):
