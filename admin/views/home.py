@@ -273,20 +273,21 @@ def _todays_reports(
 
 
 def _read_tasks(session: Session, user: User, now: datetime, shown: Collection[int]) -> list[Task]:
-    """Return the open tasks, the most urgent first; campaigns that are `shown` already are not waiting once more."""
-    unknown = open_tasks.read_unknown(session, user, now=now)
+    """Return the open tasks, people who need help before papers; campaigns that are `shown` already are not waiting once more."""
+    unknown, cases = open_tasks.read_unknown(session, user, now=now), _case_tasks(session, user)
     incidents = count_incidents(session, user) if may_open(user.role, "incidents.index") else 0
     happened = _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần.")
     seen = _("%(count)s sự cố cần xem", count=incidents), happened, url_for("incidents.index")
     return [
         *([Task(*seen, "bad", _("Sự cố"), incidents)] if incidents else []),
+        *(task for task in cases if task.look == "warn"),
         *_report_tasks(session, user, now),
         *_campaign_tasks(session, user, shown),
         *(_draft_tasks(session, user) if may_open(user.role, "campaigns.create") else []),
         *(_decision_task(campaign, user) for campaign in unknown if campaign.undecided),
         *_privacy_tasks(session, user, now),
         *_breach_tasks(session, user, now),
-        *_case_tasks(session, user),
+        *(task for task in cases if task.look != "warn"),
         *_list_tasks(session, user),
         *_agency_tasks(session, user, now),
         *(

@@ -133,6 +133,7 @@ def test_what_needs_a_person_is_there_with_its_reason(world, client):
         "Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã 20003).",
     ):
         assert text in page
+    assert page.index("<strong>2</strong> Cần giúp") < page.index("(mã 20003)"), "people before papers"
     waiting = {kind: client.get(f"/admin/inbox/?kind={kind}").text for kind in ("help", "question")}
     for kind, count in (("help", 2), ("question", 1)):
         assert f'href="/admin/inbox/?kind={kind}"' in page
