@@ -725,13 +725,14 @@ def new_form(
     kind = wanted if wanted in kinds else usual_kind(session, user, kinds)
     issuer = propose_issuer(session, user, list_id) or kinds.get(kind, {}).get("issuer", "")
     text, lists = "", _first_lists(session, user, list_id)
+    list_name = lists[0].partition("/")[2] if list_id else ""
     if kind:
         text = suggest_text(
             read_content({**kinds[kind], "issuer": issuer}), takes_replies=settings.takes_replies
         )
     return fill_form(
         {
-            "name": kinds[wanted]["title"] if wanted in kinds else lists[0].partition("/")[2] if list_id else "",
+            "name": kinds[wanted]["title"] if wanted in kinds else list_name,
             "kind": kind,
             "lists": lists,
             "content": {"issuer": issuer},
