@@ -91,10 +91,10 @@ def test_what_the_documents_tell_to_make_exists():
 # -- the walks of architecture.md
 
 WALKS = {  # and the most files that each may lead through
-    "A message: from a due step to a delivered report": 16,
-    "A reply: from the webhook to an answer, a case and an acknowledgement": 11,
-    "An imported row: from a file on the page to a contact": 14,
-    "The leader's page: from a click to the figures": 14,
+    "A message: from a due step to a delivered report": 10,
+    "A reply: from the webhook to an answer, a case and an acknowledgement": 8,
+    "An imported row: from a file on the page to a contact": 8,
+    "The leader's page: from a click to the figures": 8,
 }
 
 
