@@ -27,12 +27,13 @@ from outreach.imports.issues import (
     IssueStatus,
     find_issue,
     issues_within_area,
+    merged_since,
     recount,
     save_issues,
 )
 from outreach.imports.kept_values import copy_values, store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
-from outreach.imports.sightings import carry_people, lists_with
+from outreach.imports.sightings import carry_people, contained_by, lists_with
 from outreach.imports.store_rows import lock_imports, questions_about
 from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import (
@@ -205,6 +206,7 @@ class _Stored:
     outcome: str
     joined: bool
     last: int | None  # the file, where another row of it had the person before
+    beside: list[int]  # lists that have the person by that row, as this one was split since
     values: dict[str, Any]
     phones: list[int]
     said: dict[str, Any]  # all that the row states, also what was known
@@ -212,7 +214,8 @@ class _Stored:
     def undo(self, kept: Mapping[int, list[str]]) -> dict[str, Any]:
         person_id = self.person.id
         own = {
-            name: getattr(self, name) for name in ("outcome", "joined", "last", "values", "phones", "said")
+            name: getattr(self, name)
+            for name in ("outcome", "joined", "last", "beside", "values", "phones", "said")
         }
         return {"contact": person_id, **own, "kept": kept.get(person_id, [])}
 
@@ -317,8 +320,13 @@ def _rename(session: Session, stored: _Stored, *, user: User, now: datetime) -> 
 def give_name_back(
     session: Session, issue: ImportIssue, undo: dict[str, Any], *, user: User | None, now: datetime
 ) -> None:
-    """Give a person the name of before a decision, recorded in `undo`, unless they have got another one since."""
-    person, before = session.get(Contact, undo.get("contact", 0)), undo.get("name")
+    """Give a person the name of before a decision, unless they have got another one since; one who was merged since, when they are parted.
+
+    `undo`: what the decision recorded as it holds now.
+    """
+    recorded = issue.undo or {}
+    merge = merged_since(session, recorded.get("contact", 0), issue.decided_at)
+    person, before = session.get(Contact, undo.get("contact", 0)), recorded.get("name")
     if person is None or before is None:
         return
     given, is_replaced = issue.cells["name"][:120], False
@@ -326,7 +334,13 @@ def give_name_back(
     for later in session.scalars(select(ImportIssue).where(*renamed, ImportIssue.id != issue.id)):
         if later.undo and later.undo.get("name") == given:  # what is to be given back by it
             later.undo, is_replaced = {**later.undo, "name": before}, True
-    if person.name == given and not is_replaced:
+    if merge and merge.data["facts"]["name"] == given and not is_replaced:
+        names = {"name": before, "name_key": name_key(before), "given_key": name_order(before)}
+        merge.data, merge.name_key = (
+            {**merge.data, "facts": {**merge.data["facts"], **names}},
+            name_key(before),
+        )
+    elif not merge and person.name == given and not is_replaced:
         _set_name(session, person, before, issue=issue, user=user, now=now)
 
 
@@ -354,13 +368,14 @@ def _merge(
     said = merger.stated_by(row)
     if person is None:
         person, outcome = merger.merge_row(row, None)
-        return _Stored(issue, person, outcome, True, None, {}, [], said)
+        return _Stored(issue, person, outcome, True, None, [], {}, [], said)
     # What another row of the file had said before stays its own.
     own = session.get(ImportChange, (issue.import_id, person.id)) if person.id else None
     facts_before = {*person.confirmed, *(own.fields if own else ())}
     numbers = {*person.phones_confirmed, *(own.phones if own else ())}
     facts, phones_before = {**person.facts}, len(person.phones_added)
     was_in_list, is_new = merger.is_in_list(person), person.is_new
+    beside = _find_beside(session, merger, issue, person)
     last = issue.import_id if merger.is_seen(person) else None
     person, outcome = merger.merge_row(row, person)
     values = {name: change for name, change in person.confirmed.items() if name not in facts_before} | {
@@ -368,7 +383,22 @@ def _merge(
     }
     phones = person.phones_added[phones_before:]
     phones += [phone_id for phone_id in person.phones_confirmed if phone_id not in numbers]
-    return _Stored(issue, person, outcome, not was_in_list, last, {} if is_new else values, phones, said)
+    return _Stored(
+        issue, person, outcome, not was_in_list, last, beside, {} if is_new else values, phones, said
+    )
+
+
+def _find_beside(
+    session: Session, merger: ContactMerger, issue: ImportIssue, person: ImportedContact
+) -> list[int]:
+    """Return the lists that have a person by another row of the file, where its own has them no more, as it was split."""
+    if merger.is_in_list(person):
+        return []
+    contained = contained_by(session.get_one(ListImport, issue.import_id))
+    having = select(Membership.list_id).where(Membership.contact_id == person.id, contained)
+    if found := [*session.scalars(having)]:
+        merger.note_seen(person)
+    return found
 
 
 def _set_name(

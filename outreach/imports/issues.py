@@ -294,10 +294,7 @@ def about_now(
 
     It is about the one who stayed, then, and of what it stored about what came to them by the merge.
     """
-    query = select(PersonMerge).where(PersonMerge.merged_id == undo["contact"])
-    if decided_at is not None:  # SQLite gives the last id again
-        query = query.where(PersonMerge.merged_at >= decided_at)
-    merge = session.scalar(query.order_by(PersonMerge.id).limit(1))
+    merge = merged_since(session, undo["contact"], decided_at)
     if merge is None:
         return undo
     values, phones = undo.get("values", {}), undo.get("phones", [])
@@ -314,6 +311,14 @@ def about_now(
         if each is merge or [merge.id] in each.data["moved"].get(PersonMerge.__tablename__, ()):
             now |= _left_by_merge(now, each.data, by=by)
     return {**undo, **now}
+
+
+def merged_since(session: Session, contact_id: int, moment: datetime | None) -> PersonMerge | None:
+    """Return the merge of a person with another since a moment, if there was any."""
+    query = select(PersonMerge).where(PersonMerge.merged_id == contact_id)
+    if moment is not None:  # SQLite gives the last id again
+        query = query.where(PersonMerge.merged_at >= moment)
+    return session.scalar(query.order_by(PersonMerge.id).limit(1))
 
 
 def _left_by_merge(now: dict[str, Any], merge: dict[str, Any], *, by: int) -> dict[str, Any]:

@@ -264,6 +264,10 @@ class ContactMerger:
         """Return whether the contact is in this list, from before or by a row further up."""
         return person.is_new or person.id in self._members
 
+    def note_seen(self, person: ImportedContact) -> None:
+        """Note that this import contained the contact by a row further up, though its list was split since."""
+        self._seen_before.add(person.id)
+
     def is_seen(self, person: ImportedContact) -> bool:
         """Return whether this import contained the contact by a row further up."""
         is_own = person.is_new or self._members.get(person.id) == self._list_import.id

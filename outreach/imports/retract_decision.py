@@ -180,15 +180,15 @@ def _undo_decision(
     other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
     own = session.get(ImportChange, (list_import.id, person.id))
     rows = _other_rows(session, list_import, issue, undo)
-    was_seen = undo.get("joined") is False and undo["last"] == list_import.id  # by a row that could be read
+    was_seen = undo.get("last") == list_import.id  # by a row that could be read
     is_told = all("said" in record for _other, record in rows)  # not of decisions of earlier releases
     if own:
         is_answer = issue.status == IssueStatus.QUESTION
         undo = _as_noted_since(undo, own, is_answer=is_answer, is_own=is_told and not was_seen)
     for n, (other, record) in enumerate(rows):
         undo, held = _hand_over(undo, record)
-        if n == 0 and "joined" in undo and not was_seen:  # it has them in the list from now on
-            held |= {"joined": undo["joined"], "last": undo["last"]}
+        if n == 0:
+            held |= _joined_by(undo, list_import)
         kept = other.undo or {}
         beside = [held if each is record else each for each in kept.get("others", ())]
         other.undo = held if kept is record else {**kept, "others": beside}
@@ -280,6 +280,13 @@ def _hand_over(undo: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, 
     return left, {**record, **held}
 
 
+def _joined_by(undo: dict[str, Any], list_import: ListImport) -> dict[str, Any]:
+    """Return by what a row had its person in the list, which another one has from now on; nothing where one that could be read has."""
+    if "joined" not in undo or (undo["last"] == list_import.id and not undo["joined"]):
+        return {}
+    return {name: undo[name] for name in ("joined", "last", "beside") if name in undo}
+
+
 def _leave_list(
     session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any], another: int | None
 ) -> bool:
@@ -287,7 +294,8 @@ def _leave_list(
 
     Returns whether they may be known by this row alone.
     """
-    lists = lists_with(session, list_import)
+    beside = undo.get("beside", ())
+    lists = [each for each in lists_with(session, list_import) if each not in beside]
     is_person = Membership.contact_id == undo["contact"]
     added = (
         Membership.list_id.in_(lists),
@@ -301,7 +309,7 @@ def _leave_list(
         reassign_contacts(session, is_person, list_import=list_import, lists=lists)
         session.execute(delete(Membership).where(*added))
         # A list into which this one was merged may have had them already, and knows the file as one that had them, too.
-        remove_sightings(session, list_import=list_import, of=undo["contact"])
+        remove_sightings(session, list_import=list_import, of=undo["contact"], but=beside)
         return True  # also who was known before: what knew them may have been undone since
     elif undo.get("joined") is False and undo["last"] != list_import.id:
         remove_sightings(session, list_import=list_import, of=undo["contact"])

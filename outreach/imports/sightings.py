@@ -124,10 +124,12 @@ def reassign_contacts(
     set_columns(session, Membership, *made, is_followed, **new)
 
 
-def remove_sightings(session: Session, *, list_import: ListImport, of: int | None = None) -> None:
+def remove_sightings(
+    session: Session, *, list_import: ListImport, of: int | None = None, but: Collection[int] = ()
+) -> None:
     """Remove this import from the sightings; memberships that have it as the last get the one before it.
 
-    `of`: only of one contact.
+    `of`: only of one contact. `but`: not in these lists.
     """
     before = (
         select(func.max(ImportSighting.import_id))
@@ -141,11 +143,13 @@ def remove_sightings(session: Session, *, list_import: ListImport, of: int | Non
     is_last = (
         Membership.list_id.in_(lists_with(session, list_import)),
         Membership.last_import_id == list_import.id,
+        Membership.list_id.not_in(but),
         true() if of is None else Membership.contact_id == of,
     )
     set_columns(session, Membership, *is_last, last_import_id=before)
     is_its = (
         ImportSighting.import_id == list_import.id,
+        ImportSighting.list_id.not_in(but),
         true() if of is None else ImportSighting.contact_id == of,
     )
     change_rows(session, delete(ImportSighting).where(*is_its))

@@ -26,6 +26,7 @@ from outreach.imports.decide_issue import decide_issue, store_decided_before
 from outreach.imports.issues import Decision
 from outreach.imports.list_reader import check_list
 from outreach.imports.retract_decision import retract_decision
+from outreach.imports.sightings import lists_into
 from outreach.imports.store_rows import begin_import, store_rows
 from outreach.imports.uploads import undo_import
 from outreach.models.accounts import User
@@ -218,13 +219,16 @@ class Story:
     def correct(self):
         """A file of rows to correct comes back with a number that can be read."""
         with self.world.runtime.db.read() as session:
-            waiting = [each for each in self._waiting(session) if each[1][0] in self.open_lists()]
+            waiting = [*self._waiting(session)]
+            # Also into a list that has taken over the row's own.
+            into = {each: lists_into(session, each) for each in self.open_lists()}
+        waiting = [(issue, of, each) for issue, of in waiting for each in into if of[0] in into[each]]
         if not waiting:
             return
-        issue, (list_id, person, unclear) = self.dice.choice(waiting)
-        self.ever.add((list_id, person, unclear))
-        row = draw_row(self.dice, person, is_clear=True)
-        self._store(list_id, (row,), {person: f"L{issue.import_id}.{issue.row}"})
+        issue, of, list_id = self.dice.choice(waiting)
+        self.ever.add(of)
+        row = draw_row(self.dice, of[1], is_clear=True)
+        self._store(list_id, (row,), {of[1]: f"L{issue.import_id}.{issue.row}"})
 
     def _key(self, issue, list_id):
         return list_id, NAMES.index(issue.cells["name"]), int("ooo" in issue.cells["phone"])
@@ -327,15 +331,14 @@ class Story:
         of_area = select(Contact.name).where(Contact.area_code == AREA)
         moved = {NAMES.index(name) for name in self.world.all(of_area)}
         members = self._members()
-        moved = {
-            each
-            for each in range(len(NAMES))
-            if self.same.get(each, each) in {self.same.get(m, m) for m in moved}
-        }
+        known = {NAMES.index(name) for name in self.world.all(select(Contact.name))}
+        # Who was parted from one of the commune may be of none.
+        moved |= {each for one in moved for each in self._group(one) if each not in known}
+        roots = {self._one(person) for person in moved}
         may_be_split = []
         for each in self.open_lists():
             there = {person for list_id, person in members if list_id == each}
-            if there & {self.same.get(m, m) for m in moved} and there - {self.same.get(m, m) for m in moved}:
+            if there & roots and there - roots:
                 may_be_split.append(each)
         if not may_be_split:
             return
@@ -513,6 +516,9 @@ class Story:
                 row.person for row, reach in rows if reach
             }  # what it says of others went with their lists
             said += [(row, self._one(row.person), reach) for row, reach in rows if row.person in there]
+            # But of somebody who was merged with one who stays it may be theirs.
+            roots = {self._one(person) for person in there}
+            kept |= {self._one(row.person) for row, _reach in rows if row.person not in there} & roots
         said = [each for each in said if each[1] not in kept]
         columns = (Contact.name, Contact.birth_year, Contact.area_code)
         known = [(self._one(NAMES.index(name)), *facts) for name, *facts in session.execute(select(*columns))]

@@ -317,3 +317,40 @@ def test_a_person_renamed_twice_by_a_file_has_the_name_of_before_it(office, tmp_
     office.do(decide_issue, 1, Decision.RENAMED, and_alike=True)
     undo_import(office.runtime, 2)
     assert [name for name, *_ in told(office)] == [FIRST]
+
+
+@cases(False, True)
+def test_a_name_given_by_a_decision_is_not_that_of_who_is_parted_after_it_was_taken_back(
+    office, tmp_path, is_retracted
+):
+    bring(office, write(tmp_path, f"1,{FIRST},,,,{local(1)}", f"2,Y Rơ,,,,{local(2)}"), "Một")
+    bring(office, write(tmp_path, f"1,{SECOND},,,,{local(1)}"), "Hai")
+    office.do(decide_issue, 1, Decision.RENAMED)
+    renamed, other = (office.one(select(Contact.id).where(Contact.name == each)) for each in (SECOND, "Y Rơ"))
+    merge = office.do(merge_people, other, renamed)
+    if is_retracted:
+        office.do(retract_decision, 1)
+    else:
+        undo_import(office.runtime, 2)
+    office.do(unmerge_people, merge.id)
+    assert [each[:1] + each[3:] for each in told(office)] == [
+        (FIRST, number(1), "Một"),
+        ("Y Rơ", number(2), "Một"),
+    ]
+
+
+def test_what_a_row_says_of_who_was_split_off_stays_when_a_decided_one_is_taken_back(office, tmp_path):
+    rows = (
+        f"1,A Thun,1950,,Đắk Mar,{local(1)}",
+        f"2,A Thun,,Thôn 2,Đắk Mar,{unclear(1)}",
+        f"3,Y Rơ,,,,{local(3)}",
+    )
+    bring(office, write(tmp_path, *rows))
+    split_off(office, "A Thun")
+    before = told(office)
+    decide(office, 1, phone=f"{local(1)} / {local(2)}")
+    assert told(office)[0] == ("A Thun", 1950, "Thôn 2", number(1), number(2), OWN, "Mới")
+    office.do(retract_decision, 1)
+    assert told(office) == before
+    undo_import(office.runtime, 1)
+    assert told(office) == []
