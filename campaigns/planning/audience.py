@@ -184,9 +184,12 @@ def add_lists(session: Session, campaign: Campaign) -> None:
         session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
     )
     codes = read_conditions(campaign.conditions).organisations
+    new = ContactList.id.in_(lists_of_organisations(session, codes) - present)
+    shown = select(ContactList.id).where(new, ~ContactList.hidden).order_by(ContactList.id)
     session.add_all(
         CampaignList(campaign_id=campaign.id, list_id=list_id, is_chosen=False)
-        for list_id in sorted(lists_of_organisations(session, codes) - present)
+        # One that is being removed at this moment is waited for.
+        for list_id in session.scalars(shown.with_for_update(read=True, key_share=True))
     )
     session.flush()
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from campaigns.models.campaigns import Campaign, CampaignList
+from campaigns.planning.audience import freeze_audience
 from outreach.contacts.contact import correct_contact
 from outreach.contacts.phones import add_number
 from outreach.imports import undo_import as undo_module
@@ -178,3 +180,30 @@ def test_no_campaign_is_written_to_a_list_that_is_removed(world, tmp_path, is_be
         refused = in_the_middle(world, remove, lambda: world.draft(lists=["Khác"]))
         assert isinstance(refused, BadCampaign)
     assert world.get_one(ContactList, list_id).hidden
+
+
+@cases("removed first", "launched first", "removed before")
+def test_a_list_is_removed_while_a_campaign_to_its_organisation_is_launched_or_the_reverse(
+    world, tmp_path, order
+):
+    world.add_people(2)
+    campaign = world.draft(lists=[], organisations=["MTTQ"])
+    bring(world, write(tmp_path, ROW), "Khác")
+    user, list_id = world.user(AUTHOR), find_list(world, "Khác")
+
+    def remove(session):
+        remove_list(session, list_id, user=session.merge(user), now=world.now)
+
+    def begin(session):
+        freeze_audience(session, session.get_one(Campaign, campaign, with_for_update=True))
+
+    if order == "removed before":
+        alone(world, remove)()
+        alone(world, begin)()
+    else:
+        works = (remove, begin) if order == "removed first" else (begin, remove)
+        came_to = in_the_middle(world, works[0], alone(world, works[1]))
+        assert isinstance(came_to, WrongState) is (order == "launched first")
+    its = world.all(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign))
+    assert (list_id in its) is (order == "launched first")
+    assert world.get_one(ContactList, list_id).hidden is (order != "launched first")
