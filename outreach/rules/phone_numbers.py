@@ -595,7 +595,7 @@ _OF_OTHERS = re.compile(
 )
 _BESIDE_NUMBER = re.compile(
     rf"\d gặp |\d (?:(?!(?:\d+|tối|sáng|trưa|chiều|đêm|chỉ) )\w+ ){{1,4}}nghe$|^(?:nhà )?{_OTHERS} (?:\w+ ){{0,5}}\d"
-    rf"|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?(?: \w+)?$"
+    rf"|\d {_OTHERS}(?: (?:trai|gái|gai|dâu|dau|rể|re|nội|ngoại|ngoai|ruột|cả|út|nuôi))?(?: \w+)?(?: (?:ở|o|làm|lam|dưới|trong|ngoài|trên) .+)?$"
 )
 _BESIDE_IN_BRACKETS = re.compile(
     rf"\d[^()\d]*\((?:[^)\d]*[\s-])?(?:{_OTHERS}|thư ký)\b(?![^)]*\d)", re.IGNORECASE

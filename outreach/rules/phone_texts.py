@@ -159,7 +159,7 @@ _NOT_OF_NUMBER = re.compile(
     r"|mất điện thoại cũ|đã (?:gọi |được )*(?:kiểm tra|xác minh)|\bthì (?:gọi|nhắn).*|\b(?:buổi|giờ|gio|trưa|tối|sáng|chiều|đêm|\d+ ?[hg])\b.*"
 )
 _OF_RELATIVE = re.compile(
-    r"(?:vợ|chồng|ck|vk|con|cháu|mẹ|má|bố|con (?:trai|gái|dâu|rể))(?: (?:ruột|đẻ|nuôi|cả|út|lớn|nội|ngoại|chồng|vợ))?"
+    r"(?:vợ|chồng|ck|vk|con|cháu|mẹ|má|bố|vo|chong|chau|me|bo|con (?:trai|gái|dâu|rể|gai|dau|re))(?: (?:ruột|đẻ|nuôi|cả|út|lớn|nội|ngoại|chồng|vợ))?"
 )
 _SAYS_WRONG = {"bỏ", "loại", "hư", "khóa", "khoá", "trùng"}  # without accents: "bố", "Khoa", "Trung"
 _RIGHT = re.compile(

@@ -193,6 +193,7 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path):
     *each_of("Nguyễn Thị Hoa/Thôn Hai | Mai Thị Kiều | Truong Thi Lan | hồ thị mỹ trang", "0905000123", "ok"),
     ("A Lin", "0905000123 (bà ngoại)", "review"),
     ("A Lin", "0905000123 (Zalo con gái)", "review"),
+    ("A Lin", "0905000123 con gái ở Quy Nhơn", "review"),
     ("A Lin", "0905000123 (Trang con)", "review"),
     ("A Lin", "0905000123 (thư ký Mai)", "review"),
     ("A Lin", "0905000123 (chị Linh)", "review"),

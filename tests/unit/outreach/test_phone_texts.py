@@ -101,7 +101,7 @@ def test_names_in_one_cell(cell, count, names):
         "nhắn tin cho con | số bạn | sđt ba | số người quen | số ck | mượn máy | không có máy riêng | "
         "chết rồi, vợ Y Na giữ máy | lh con trai | số cô Lan | không chính chủ | hư máy | k ll được | "
         "sim mất | thiếu 1 số | mờ số cuối | nhầm người | ? | xóa | vợ chồng 1 số | "
-        "dung ten giup chau LINH | vợ | con trai | con dâu | chuyển hẳn về Tam Kỳ | mới dời qua khóm 5 | "
+        "dung ten giup chau LINH | vợ | vo | con gai | con trai | con dâu | chuyển hẳn về Tam Kỳ | mới dời qua khóm 5 | "
         "chuyển qua phường 2 | dọn lên Sài Gòn | gọi không đúng người | máy báo không có thực | "
         "số đã đổi chủ | ghi lộn số | chưa gọi được | ké máy con | số ảo | sai chủ | k gọi dc | "
         "so nay goi khong duoc | dùng ké | chữ mờ | cháu nghe giùm | về Bình Dương | "
