@@ -170,12 +170,13 @@ def people_of(session: Session, campaign: Campaign) -> list[ColumnElement[bool]]
 
 
 def lists_of_organisations(session: Session, codes: Collection[str]) -> set[int]:
-    """Return the lists of these organisations and of those below them."""
+    """Return the lists of these organisations and of those below them, without those that are removed or not yet stored."""
     if not codes:
         return set()
     named = session.scalars(select(Organisation.id).where(Organisation.code.in_(codes)))
     below = descendants(session.execute(select(Organisation.id, Organisation.parent_id)), list(named))
-    return set(session.scalars(select(ContactList.id).where(ContactList.organisation_id.in_(below))))
+    is_theirs = (ContactList.organisation_id.in_(below), ~ContactList.hidden)
+    return set(session.scalars(select(ContactList.id).where(*is_theirs)))
 
 
 def add_lists(session: Session, campaign: Campaign) -> None:
@@ -188,7 +189,7 @@ def add_lists(session: Session, campaign: Campaign) -> None:
     shown = select(ContactList.id).where(new, ~ContactList.hidden).order_by(ContactList.id)
     session.add_all(
         CampaignList(campaign_id=campaign.id, list_id=list_id, is_chosen=False)
-        # One that is being removed at this moment is waited for.
+        # One that is being removed at this moment is waited for, and asked again.
         for list_id in session.scalars(shown.with_for_update(read=True, key_share=True))
     )
     session.flush()

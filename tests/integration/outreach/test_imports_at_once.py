@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.models.campaigns import Campaign, CampaignList
-from campaigns.planning.audience import freeze_audience
+from campaigns.planning.audience import freeze_audience, lists_of_organisations
 from outreach.contacts.contact import correct_contact
 from outreach.contacts.phones import add_number
 from outreach.imports import undo_import as undo_module
@@ -207,3 +207,5 @@ def test_a_list_is_removed_while_a_campaign_to_its_organisation_is_launched_or_t
     its = world.all(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign))
     assert (list_id in its) is (order == "launched first")
     assert world.get_one(ContactList, list_id).hidden is (order != "launched first")
+    with world.runtime.db.write() as session:  # what a form counts
+        assert (list_id in lists_of_organisations(session, ["MTTQ"])) is (order == "launched first")
