@@ -289,9 +289,8 @@ class Header:
     paths: tuple[str, ...] = ()  # each column's headings of all levels
     pieces: tuple[tuple[int, ...], ...] = ()  # phone columns that hold one number in pieces
     at: int = NO_HEADER  # the row of the labels, from 0
-    numbers_below: bool = (
-        False  # each is alone on the line below its name; `phones` is a column behind all others
-    )
+    # Each number is alone on the line below its name; `phones` is a column behind all others.
+    numbers_below: bool = False
 
     def heading(self, position: int) -> str:
         """Return a column's headings of all levels as one text, "" if it has none."""

@@ -36,7 +36,7 @@ from tests.support.errors import refuses
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST, TEXT
 
-SECOND = "duyet2@loa.example"
+SECOND, THIRD, FOURTH = (f"duyet{n}@loa.example" for n in (2, 3, 4))
 _A = CampaignAction
 
 
@@ -48,6 +48,19 @@ def submitted(world):
     campaign_id = world.draft()
     world.decide(campaign_id, _A.SUBMIT, AUTHOR)
     return campaign_id
+
+
+@pytest.fixture
+def launched_by_two(world, submitted):
+    """The same, launched after two have approved it; two more may approve, and two must."""
+    world.use(two_approvals_people=3)
+    for email in (THIRD, FOURTH):
+        world.officer(email, Role.APPROVER)
+    for email in (APPROVER, SECOND):
+        world.decide(submitted, _A.APPROVE, email)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    return submitted
 
 
 def submit_other_text(world, campaign_id):
@@ -178,72 +191,50 @@ def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_dr
         world.decide(submitted, _A.APPROVE, APPROVER)
 
 
-def test_a_correction_of_a_campaign_that_took_two_takes_two(world, submitted):
-    world.use(two_approvals_people=3)
-    world.officer("duyet3@loa.example", Role.APPROVER)
-    for email in (APPROVER, SECOND):
-        world.decide(submitted, _A.APPROVE, email)
-    world.decide(submitted, _A.LAUNCH, AUTHOR)
-    world.sweep()
+def test_a_correction_of_a_campaign_that_took_two_takes_two(world, launched_by_two):
     texts, at = {"phone": "1023"}, world.now.isoformat()
-    world.do(propose_correction, submitted, texts, since=None)
+    world.do(propose_correction, launched_by_two, texts, since=None)
 
     def confirm(email):
-        return world.do(confirm_correction, submitted, proposed_at=at, by=email)
+        return world.do(confirm_correction, launched_by_two, proposed_at=at, by=email)
 
     assert confirm(APPROVER) == 0
     with pytest.raises(WrongState, match="approved_by_you"):
         confirm(APPROVER)
-    assert world.get_one(Campaign, submitted).content.get("phone") != "1023"
-    assert confirm("duyet3@loa.example") == 1
-    assert world.get_one(Campaign, submitted).content["phone"] == "1023"
+    assert world.get_one(Campaign, launched_by_two).content.get("phone") != "1023"
+    assert confirm(THIRD) == 1
+    assert world.get_one(Campaign, launched_by_two).content["phone"] == "1023"
     # What leaves from now on is approved by those who have read the new texts.
     world.add_people(30, first=100)
     extend = {"settings": world.runtime.settings, "now": world.now}
-    assert not world.do(send_second_wave, submitted, by=SECOND, **extend).has_left
-    assert world.do(send_second_wave, submitted, by=APPROVER, **extend).has_left
+    assert not world.do(send_second_wave, launched_by_two, by=SECOND, **extend).has_left
+    assert world.do(send_second_wave, launched_by_two, by=APPROVER, **extend).has_left
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"role": Role.STAFF}])
 @pytest.mark.parametrize("part", ["proposed", "confirmed"])
 def test_a_reader_of_a_correction_who_has_left_or_may_approve_no_more_counts_no_more(
-    world, submitted, part, change
+    world, launched_by_two, part, change
 ):
-    world.use(two_approvals_people=3)
-    third, fourth = "duyet3@loa.example", "duyet4@loa.example"
-    for email in (third, fourth):
-        world.officer(email, Role.APPROVER)
-    for email in (APPROVER, SECOND):
-        world.decide(submitted, _A.APPROVE, email)
-    world.decide(submitted, _A.LAUNCH, AUTHOR)
-    world.sweep()
-    at, by = world.now.isoformat(), third if part == "proposed" else AUTHOR
-    world.do(propose_correction, submitted, {"phone": "1023"}, since=None, by=by)
+    at, by = world.now.isoformat(), THIRD if part == "proposed" else AUTHOR
+    world.do(propose_correction, launched_by_two, {"phone": "1023"}, since=None, by=by)
     if part == "confirmed":
-        assert world.do(confirm_correction, submitted, proposed_at=at, by=third) == 0
-    world.execute(update(User).where(User.email == third).values(**change))
-    assert world.do(confirm_correction, submitted, proposed_at=at, by=fourth) == 0
-    assert world.do(confirm_correction, submitted, proposed_at=at, by=SECOND) == 1
+        assert world.do(confirm_correction, launched_by_two, proposed_at=at, by=THIRD) == 0
+    world.execute(update(User).where(User.email == THIRD).values(**change))
+    assert world.do(confirm_correction, launched_by_two, proposed_at=at, by=FOURTH) == 0
+    assert world.do(confirm_correction, launched_by_two, proposed_at=at, by=SECOND) == 1
 
 
-def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(world, submitted):
-    world.use(two_approvals_people=3)
-    third, fourth = "duyet3@loa.example", "duyet4@loa.example"
-    for email in (third, fourth):
-        world.officer(email, Role.APPROVER)
-    for email in (APPROVER, SECOND):
-        world.decide(submitted, _A.APPROVE, email)
-    world.decide(submitted, _A.LAUNCH, AUTHOR)
-    world.sweep()
+def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(world, launched_by_two):
     world.add_people(45, first=100)
     extend = {"settings": world.runtime.settings, "now": world.now}
-    assert not world.do(send_second_wave, submitted, by=APPROVER, **extend).has_left
+    assert not world.do(send_second_wave, launched_by_two, by=APPROVER, **extend).has_left
     texts, at = {"phone": "1023"}, world.now.isoformat()
-    world.do(propose_correction, submitted, texts, since=None, by=third)
-    world.do(confirm_correction, submitted, proposed_at=at, by=fourth)
-    assert world.get_one(Campaign, submitted).content["phone"] == "1023"
+    world.do(propose_correction, launched_by_two, texts, since=None, by=THIRD)
+    world.do(confirm_correction, launched_by_two, proposed_at=at, by=FOURTH)
+    assert world.get_one(Campaign, launched_by_two).content["phone"] == "1023"
     with pytest.raises(WrongState, match="second_wave_awaits"):
-        world.do(send_second_wave, submitted, **extend)
+        world.do(send_second_wave, launched_by_two, **extend)
 
 
 def test_the_question_before_an_approval_shows_all_that_leaves(client, world):
