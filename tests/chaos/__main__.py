@@ -356,7 +356,7 @@ def report(world, campaign, stage, given, *, recovery_s, left, unreported):
     texts = [line for line in world.simulator.ledger() if not line["Body"].startswith(CONFIRMED)]
     sent = Counter(line["To"] for line in texts)
     twice = sum(times > 1 for times in sent.values())
-    incidents = world.scalar(select(func.count()).select_from(Incident)) or 0
+    incidents = world.count(Incident)
     counts = messages_of(world, campaign)
     unknown = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
     lost = given.messages - len(sent.keys() | stage.left_alone)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.core.db import chunks
@@ -89,7 +89,3 @@ def directory(world: World) -> list[Any]:
 def people(world: World) -> dict[str, list[str]]:
     """Names to numbers."""
     return {row[0]: [cell for cell in row if str(cell).startswith("+84")] for row in directory(world)}
-
-
-def count(world: World, table: Any) -> int:
-    return world.scalar(select(func.count()).select_from(table)) or 0

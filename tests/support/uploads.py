@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from outreach.imports import uploads
@@ -56,10 +55,6 @@ def confirmed(client: FlaskClient, world: World, upload_id: int = 1) -> str:
 
 def upload(world: World, upload_id: int = 1) -> Upload:
     return world.get_one(Upload, upload_id)
-
-
-def count(world: World, model: type) -> int:
-    return world.scalar(select(func.count()).select_from(model)) or 0
 
 
 def files(world: World) -> list[Path]:

@@ -1,6 +1,7 @@
 """Wishes to be left alone, as tests record them and ask for them."""
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,18 +15,19 @@ from tests.support.world import World
 
 def opt_out(
     world: World,
-    session: Session,
     e164: str | None,
     *people: int,
     source: WishSource = WishSource.SMS,
     scope: str = EVERYTHING,
     at: datetime | None = None,
+    session: Session | None = None,
 ) -> Wish:
     """A wish said from or about a number that is known, by these people where it is known who spoke."""
-    phones = session.scalars(select(Phone).where(Phone.e164 == e164)).all()
-    assert phones or e164 is None
     at = at or world.now
-    return record_wish(session, source, phones=phones, people=people, scope=scope, said_at=at, now=at)
+    with nullcontext(session) if session else world.runtime.db.write() as session:
+        phones = session.scalars(select(Phone).where(Phone.e164 == e164)).all()
+        assert phones or e164 is None
+        return record_wish(session, source, phones=phones, people=people, scope=scope, said_at=at, now=at)
 
 
 def numbers_left_alone(session: Session, *, scopes: Collection[str] = (EVERYTHING,)) -> set[str]:

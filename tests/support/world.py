@@ -3,14 +3,14 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import Flask
+from sqlalchemy import func, select, update
 from sqlalchemy import inspect as inspect_row
-from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from admin.app import create_app
@@ -18,6 +18,7 @@ from campaigns.analytics.campaign_status import read_status
 from campaigns.cases.conversation import record_answer as record_told
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.reconcile import decide_unknown, reconcile
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.send_messages import MessageSender, call_backend
 from campaigns.lifecycle import change_campaign, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign, Recipient
@@ -42,16 +43,26 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageState
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
 from campaigns.sweep import sweep
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.api_tokens import create_token
 from outreach.accounts.users import create_organisation, create_user, find_user
 from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.suppressions import suppress
 from outreach.core.db import Base
 from outreach.core.sentences import word_stored
-from outreach.models.accounts import Area, AreaLevel, OrganisationKind, Right, Role, User
-from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
+from outreach.models.accounts import (
+    Area,
+    AreaLevel,
+    AuditEvent,
+    Organisation,
+    OrganisationKind,
+    Right,
+    Role,
+    User,
+)
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, SuppressionReason
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import Purpose
@@ -99,56 +110,12 @@ class OneGateway:
 
 
 @dataclass
-class World:
+class Site:
+    """A runtime, and its rows and use cases as a test asks for them."""
+
     runtime: Runtime
-    simulator: RunningSimulator
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def __post_init__(self) -> None:
-        with self.runtime.db.write() as session:
-            front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
-            for email, role in ((AUTHOR, Role.STAFF), (APPROVER, Role.APPROVER)):
-                self.add_officer(session, email, role, front.id)
-            made = ContactList(organisation_id=front.id, name=LIST, created_at=self.now)
-            session.add(made)
-            session.flush()
-            self.list_id = made.id
-
-    def add_officer(
-        self, session: Session, email: str, role: Role, organisation_id: int | None = None
-    ) -> User:
-        """A user with PASSWORD, in the caller's transaction; without an organisation they see everything."""
-        about = {"password": PASSWORD, "role": role, "area_code": None, "now": self.now}
-        return create_user(session, email=email, organisation_id=organisation_id, **about)
-
-    def officer(self, email: str, role: Role = Role.STAFF, organisation_id: int | None = None) -> str:
-        """A user as `add_officer` makes them, in a transaction of its own; their address."""
-        with self.runtime.db.write() as session:
-            self.add_officer(session, email, role, organisation_id)
-        return email
-
-    def organisation(
-        self,
-        code: str = "PN",
-        name: str = "Hội Phụ nữ",
-        *,
-        kind: OrganisationKind = OrganisationKind.MASS,
-        below: str | None = "MTTQ",
-    ) -> int:
-        """Another organisation, below the Front's committee or beside it (None); its id."""
-        with self.runtime.db.write() as session:
-            return create_organisation(session, code=code, name=name, kind=kind, parent_code=below).id
-
-    def add_areas(self, districts: dict[str, str], communes: dict[str, str] | None = None) -> None:
-        """A province, its districts by name, and communes by their district."""
-        areas = [("62", "Kon Tum", "Tỉnh", AreaLevel.PROVINCE, None)]
-        areas += [(code, name, "Huyện", AreaLevel.DISTRICT, "62") for code, name in districts.items()]
-        for code, district in (communes or {}).items():
-            areas.append((code, f"Xã {code}", "Xã", AreaLevel.COMMUNE, district))
-        with self.runtime.db.write() as session:
-            for code, name, kind, level, parent in areas:
-                session.add(Area(code=code, name=name, kind=kind, level=level, parent_code=parent))
-                session.flush()
+    now: datetime = field(default_factory=lambda: datetime.now(UTC), kw_only=True)
+    list_id: int = field(default=0, init=False)  # of those who are added; 0 is none
 
     # -- reading
 
@@ -178,6 +145,23 @@ class World:
         """All columns of all rows of a query."""
         with self.runtime.db.read() as session:
             return [tuple(row) for row in session.execute(query)]
+
+    def count(self, table: Any) -> int:
+        """How many rows a table has."""
+        return self.scalar(select(func.count()).select_from(table)) or 0
+
+    def audited(self, *actions: str) -> list[AuditEvent]:
+        """What the audit log has of these actions, in order."""
+        return self.all(select(AuditEvent).where(AuditEvent.action.in_(actions)).order_by(AuditEvent.id))
+
+    def contact(self, name: str) -> int:
+        """The id of the one person of this name."""
+        found: int = self.one(select(Contact.id).where(Contact.name == name))
+        return found
+
+    def organisation_id(self, code: str = "MTTQ") -> int:
+        found: int = self.one(select(Organisation.id).where(Organisation.code == code))
+        return found
 
     def phone(self, e164: str) -> int:
         """A known number's id."""
@@ -238,6 +222,122 @@ class World:
 
     # -- people
 
+    def user(self, email: str) -> User:
+        return self.read(find_user, email)
+
+    def organisation(
+        self,
+        code: str = "PN",
+        name: str = "Hội Phụ nữ",
+        *,
+        kind: OrganisationKind = OrganisationKind.MASS,
+        below: str | None = "MTTQ",
+    ) -> int:
+        """Another organisation, below the Front's committee or beside it (None); its id."""
+        return self.do(create_organisation, code=code, name=name, kind=kind, parent_code=below).id
+
+    def add_person(self, name: str, *numbers: str, **about: Any) -> int:
+        """One person with these phones, new or shared; the contact's id."""
+        about = {"name_key": name.lower(), "created_at": self.now, "updated_at": self.now, **about}
+        with self.runtime.db.write() as session:
+            person = Contact(name=name, **about)
+            session.add(person)
+            session.flush()
+            phones = find_or_create_phones(session, numbers, now=self.now)
+            for position, e164 in enumerate(dict.fromkeys(numbers), start=1):
+                session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=position))
+            if self.list_id:
+                session.add(Membership(list_id=self.list_id, contact_id=person.id))
+            return person.id
+
+    def add_list(self, name: str, *members: int, owner: int | None = None, **more: Any) -> int:
+        """Another list with these people, the Front's committee's or another organisation's; its id."""
+        owner = owner or self.organisation_id()
+        made = ContactList(organisation_id=owner, name=name, created_at=self.now, **more)
+        list_id: int = self.add(made).id
+        if members:
+            self.add(*(Membership(list_id=list_id, contact_id=each) for each in members))
+        return list_id
+
+    # -- campaigns
+
+    def draft(self, **changes: Any) -> int:
+        """A draft campaign; its id."""
+        data = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **changes}
+        return self.do(create_campaign, read_draft(data, kinds=load_kinds())).id
+
+    def act(self, campaign_id: int, action: CampaignAction, email: str = AUTHOR) -> None:
+        """Let a campaign take a step; no job is enqueued for it."""
+        told = {"terms": TERMS, "now": datetime.now(UTC), "reason": "Xin sửa lại câu đầu."}
+        self.do(inspect.unwrap(change_campaign), campaign_id, action, by=email, **told)
+
+    def begin(self, campaign_id: int) -> None:
+        """Submit, approve and launch a draft."""
+        self.act(campaign_id, CampaignAction.SUBMIT)
+        self.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+        self.act(campaign_id, CampaignAction.LAUNCH)
+
+    def reply(self, sender: str, body: str, *, gateway_id: str, **more: Any) -> Reply | None:
+        stop, asks = more.get("is_opt_out", False), more.get("is_help_request", False)
+        inbound = InboundMessage(gateway_id, sender, "MTTQ", body, stop, asks)
+        return self.do(receive_reply, inbound, now=more.get("now", datetime.now(UTC)))
+
+    def link(self, campaign: int, index: int = 0) -> str:
+        """The end of the index-th person's personal link."""
+        keys = self.runtime.settings.keys_of(Purpose.LINKS)
+        return LinkCipher(keys).token(self.recipient(number(index), campaign).id)
+
+    def recipient(self, e164: str, campaign_id: int) -> Recipient:
+        with self.runtime.db.read() as session:
+            found = session.scalar(
+                select(Recipient)
+                .join(Phone, Phone.id == Recipient.phone_id)
+                .where(
+                    Phone.e164 == e164, Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None)
+                )
+            )
+            assert found is not None
+            return found
+
+
+@dataclass
+class World(Site):
+    simulator: RunningSimulator
+
+    def __post_init__(self) -> None:
+        with self.runtime.db.write() as session:
+            front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
+            for email, role in ((AUTHOR, Role.STAFF), (APPROVER, Role.APPROVER)):
+                self.add_officer(session, email, role, front.id)
+            made = ContactList(organisation_id=front.id, name=LIST, created_at=self.now)
+            session.add(made)
+            session.flush()
+            self.list_id = made.id
+
+    def add_officer(
+        self, session: Session, email: str, role: Role, organisation_id: int | None = None
+    ) -> User:
+        """A user with PASSWORD, in the caller's transaction; without an organisation they see everything."""
+        about = {"password": PASSWORD, "role": role, "area_code": None, "now": self.now}
+        return create_user(session, email=email, organisation_id=organisation_id, **about)
+
+    def officer(self, email: str, role: Role = Role.STAFF, organisation_id: int | None = None) -> str:
+        """A user as `add_officer` makes them, in a transaction of its own; their address."""
+        with self.runtime.db.write() as session:
+            self.add_officer(session, email, role, organisation_id)
+        return email
+
+    def add_areas(self, districts: dict[str, str], communes: dict[str, str] | None = None) -> None:
+        """A province, its districts by name, and communes by their district."""
+        areas = [("62", "Kon Tum", "Tỉnh", AreaLevel.PROVINCE, None)]
+        areas += [(code, name, "Huyện", AreaLevel.DISTRICT, "62") for code, name in districts.items()]
+        for code, district in (communes or {}).items():
+            areas.append((code, f"Xã {code}", "Xã", AreaLevel.COMMUNE, district))
+        named = ("code", "name", "kind", "level", "parent_code")
+        self.add(*(Area(**dict(zip(named, each, strict=True))) for each in areas))
+
+    # -- people
+
     def add_people(self, count: int, *, first: int = 0) -> None:
         """`count` people, each with a phone of their own."""
         with self.runtime.db.write() as session:
@@ -253,31 +353,23 @@ class World:
                 session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=1))
                 session.add(Membership(list_id=self.list_id, contact_id=person.id))
 
-    def add_person(self, name: str, *numbers: str) -> int:
-        """One person with these phones, new or shared; the contact's id."""
+    def live_in(self, areas: Iterable[str | None], **about: Any) -> None:
+        """The people live in these areas, in order."""
         with self.runtime.db.write() as session:
-            person = Contact(name=name, name_key=name.lower(), created_at=self.now, updated_at=self.now)
-            session.add(person)
-            session.flush()
-            phones = find_or_create_phones(session, numbers, now=self.now)
-            for position, e164 in enumerate(dict.fromkeys(numbers), start=1):
-                session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=position))
-            session.add(Membership(list_id=self.list_id, contact_id=person.id))
-            return person.id
+            people = session.scalars(select(Contact).order_by(Contact.id))
+            for person, area in zip(people, areas, strict=True):
+                for name, value in {"area_code": area, **about}.items():
+                    setattr(person, name, value)
 
-    def add_list(self, name: str, *members: int, owner: int | None = None, **more: Any) -> int:
-        """Another list with these people, the Front's committee's or another organisation's; its id."""
-        owner = owner or self.get_one(ContactList, self.list_id).organisation_id
-        made = ContactList(organisation_id=owner, name=name, created_at=self.now, **more)
-        list_id: int = self.add(made).id
-        if members:
-            self.add(*(Membership(list_id=list_id, contact_id=each) for each in members))
-        return list_id
+    def suppress(self, e164: str, reason: SuppressionReason, *, at: datetime | None = None) -> None:
+        """Close a known number, as an officer does."""
+        phone = self.get_one(Phone, self.phone(e164))
+        self.do(suppress, phone, reason=reason, source="officer", now=at or self.now)
 
     def token(self, by: str, **changes: Any) -> tuple[Any, str]:
         """Another system's token, with every right unless `changes` say otherwise, and its text."""
-        front = self.get_one(ContactList, self.list_id).organisation_id
-        values = {"name": "Cổng dữ liệu", "organisation_id": front, "rights": list(Right), "days": 30}
+        owner = self.organisation_id()
+        values = {"name": "Cổng dữ liệu", "organisation_id": owner, "rights": list(Right), "days": 30}
         return self.do(create_token, by=by, **values | changes)
 
     def consent(self, person: int, purpose: str = "", **changes: Any) -> None:
@@ -289,27 +381,7 @@ class World:
 
     def drive(self, kind: str = "bluezone") -> int:
         """The open drive of a kind, opened where there is none; its id."""
-        with self.runtime.db.write() as session:
-            return open_drive_of(session, kind, now=self.now).id
-
-    def draft(self, **changes: Any) -> int:
-        """A draft campaign; its id."""
-        data = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **changes}
-        with self.runtime.db.write() as session:
-            draft = read_draft(data, kinds=load_kinds())
-            return create_campaign(session, draft, user=find_user(session, AUTHOR), now=self.now).id
-
-    def act(self, campaign_id: int, action: CampaignAction, email: str = AUTHOR) -> None:
-        with self.runtime.db.write() as session:
-            change_campaign(
-                session,
-                campaign_id,
-                action,
-                terms=TERMS,
-                user=find_user(session, email),
-                now=datetime.now(UTC),
-                reason="Xin sửa lại câu đầu.",
-            )
+        return self.do(open_drive_of, kind).id
 
     def decide(
         self, campaign_id: int, action: CampaignAction, email: str = AUTHOR, **read: Any
@@ -323,9 +395,7 @@ class World:
 
     def open_drive(self, name: str) -> None:
         """A drive of the usual kind, beside others."""
-        today = self.now.date()
-        period = {"starts_on": today, "ends_on": None}
-        save_drive(self.runtime, kind="bluezone", name=name, **period, user=self.user(AUTHOR), now=self.now)
+        self.do(save_drive, kind="bluezone", name=name, starts_on=self.now.date(), ends_on=None)
 
     def launch(self, *, people: int = 0, **changes: Any) -> int:
         """A campaign, approved and launched, its first step opened, to everybody and `people` more; its id."""
@@ -335,12 +405,6 @@ class World:
         self.begin(campaign_id)
         self.sweep()
         return campaign_id
-
-    def begin(self, campaign_id: int) -> None:
-        """Submit, approve and launch a draft."""
-        self.act(campaign_id, CampaignAction.SUBMIT)
-        self.act(campaign_id, CampaignAction.APPROVE, APPROVER)
-        self.act(campaign_id, CampaignAction.LAUNCH)
 
     def sent(self, *, people: int = 0, **changes: Any) -> int:
         """A campaign as `launch` makes it, sent to all whom it may be sent to now; its id."""
@@ -414,10 +478,7 @@ class World:
 
     def decide_unresolved(self, campaign_id: int) -> int:
         """What an officer does with messages that are absent again after a repeat: sent once more; how many."""
-        with self.runtime.db.write() as session:
-            user = find_user(session, AUTHOR)
-            now = datetime.now(UTC)
-            return decide_unknown(session, campaign_id, resend=True, user=user, now=now)
+        return self.do(inspect.unwrap(decide_unknown), campaign_id, resend=True, now=datetime.now(UTC))
 
     def lose_sight(self) -> None:
         """Of all that was sent nobody has seen the outcome for two hours."""
@@ -431,6 +492,12 @@ class World:
                 .where(Message.id.in_(select(Attempt.message_id)))
                 .values(state=MessageState.UNKNOWN)
             )
+
+    def report(self, state: AttemptState, *which: Any, now: datetime | None = None, **of: Any) -> None:
+        """The gateway reports this state of all attempts, or of `which`."""
+        ids = self.all(select(Attempt.id).where(*which).order_by(Attempt.id))
+        reports = [AttemptReport(each, state, **of) for each in ids]
+        self.do(apply_reports, reports, now=now or datetime.now(UTC))
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -478,21 +545,12 @@ class World:
 
     def hear(self, recipient: Any, label: str, *, place: AnswerPlace = AnswerPlace.HOME, **more: Any) -> Any:
         """What an officer writes down that a recipient told them; the answer."""
-        with self.runtime.db.write() as session:
-            told = {"user": find_user(session, AUTHOR), "now": self.now, "note": "", **more}
-            found = session.get_one(Recipient, recipient.id)
-            return record_officer_answer(session, found, label, place=place, **told)
+        found = self.get_one(Recipient, recipient.id)
+        return self.do(record_officer_answer, found, label, place=place, **{"note": "", **more})
 
     def undo(self, campaign: int, index: int = 0, *, at: datetime | None = None) -> None:
         """Take back what the index-th person said last."""
-        with self.runtime.db.write() as session:
-            undo_answer(session, session.merge(self.recipient(number(index), campaign)), now=at or self.now)
-
-    def reply(self, sender: str, body: str, *, gateway_id: str, **more: Any) -> Reply | None:
-        with self.runtime.db.write() as session:
-            stop, asks = more.get("is_opt_out", False), more.get("is_help_request", False)
-            inbound = InboundMessage(gateway_id, sender, "MTTQ", body, stop, asks)
-            return receive_reply(session, inbound, now=more.get("now", datetime.now(UTC)))
+        self.do(undo_answer, self.recipient(number(index), campaign), now=at or self.now)
 
     def answer(
         self,
@@ -518,14 +576,11 @@ class World:
         self, contact_id: int, campaign: int, label: Label, place: AnswerPlace = AnswerPlace.HOME
     ) -> None:
         """Let an officer record what somebody said to them."""
-        more = {"place": place, "note": "", "user": self.user(AUTHOR), "now": self.now}
-        record_told(self.runtime, contact_id, campaign, label, **more)
+        self.do(record_told, contact_id, campaign, label, place=place, note="")
 
     def press(self, campaign: int, word: str, *, index: int = 0, **more: Any) -> None:
         """Press a button on the page of the index-th person."""
-        recipient = self.recipient(number(index), campaign)
-        with self.runtime.db.write() as session:
-            record_page_answer(session, recipient.id, word, now=self.now, **more)
+        self.do(record_page_answer, self.recipient(number(index), campaign).id, word, **more)
 
     def set_all(self, state: MessageState = MessageState.DELIVERED) -> None:
         """Let all messages that left have come so far."""
@@ -538,20 +593,17 @@ class World:
     def make_sheet(self, campaign: int, **more: Any) -> int:
         """A visit sheet of the list, by AUTHOR; its id."""
         of_list = {"list_id": self.list_id, "area_code": None, "village": None, "officer": "", "again": False}
-        values = {**of_list, "now": self.now, **more}
-        return create_sheet(self.runtime, campaign, user=self.user(AUTHOR), **values).id
+        return self.do(create_sheet, campaign, **of_list | more).id
 
     def ask(
         self, contact_id: int, kind: RequestKind, email: str = AUTHOR, *, asked_by: str = "chính họ"
     ) -> int:
         """A person's request about their data, recorded now; its id."""
-        told = {"asked_by": asked_by, "asked_on": None, "now": self.now}
-        return record_request(self.runtime, contact_id, kind, user=self.user(email), **told).id
+        return self.do(record_request, contact_id, kind, by=email, asked_by=asked_by, asked_on=None).id
 
     def erase(self, contact_id: int) -> None:
         """Erase a person at their own request."""
-        asked, user = self.ask(contact_id, RequestKind.ERASE), self.user(APPROVER)
-        erase_contact(self.runtime, asked, user=user, now=self.now)
+        self.do(erase_contact, self.ask(contact_id, RequestKind.ERASE), by=APPROVER)
 
     def answers(
         self,
@@ -568,28 +620,7 @@ class World:
             with self.runtime.db.write() as session:
                 self.answer(session, recipient, label, source=source, now=at, own=(own or {}).get(index))
 
-    def recipient(self, e164: str, campaign_id: int) -> Recipient:
-        with self.runtime.db.read() as session:
-            found = session.scalar(
-                select(Recipient)
-                .join(Phone, Phone.id == Recipient.phone_id)
-                .where(
-                    Phone.e164 == e164, Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None)
-                )
-            )
-            assert found is not None
-            return found
-
-    def link(self, campaign: int, index: int = 0) -> str:
-        """The end of the index-th person's personal link."""
-        keys = self.runtime.settings.keys_of(Purpose.LINKS)
-        return LinkCipher(keys).token(self.recipient(number(index), campaign).id)
-
     def cases(self) -> list[Case]:
         """The open ones, the oldest first."""
         with self.runtime.db.read() as session:
             return list(session.scalars(select(Case).where(Case.done_at.is_(None)).order_by(Case.id)))
-
-    def user(self, email: str) -> User:
-        with self.runtime.db.read() as session:
-            return find_user(session, email)

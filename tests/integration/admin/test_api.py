@@ -22,7 +22,7 @@ from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, delete, select, update
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.serving import make_server
 
@@ -49,7 +49,6 @@ from outreach.models.accounts import (
     ApiToken,
     AuditEvent,
     AuditHead,
-    Organisation,
     OrganisationKind,
     Right,
     Role,
@@ -57,7 +56,6 @@ from outreach.models.accounts import (
 from outreach.models.contacts import (
     Contact,
     ContactList,
-    ContactPhone,
     ContactReference,
     ImportIssue,
     KeptValue,
@@ -93,7 +91,7 @@ class Other:
 
     def __init__(self, client, world, *rights, organisation="MTTQ"):
         self.client, self.world = client, world
-        owner = world.one(select(Organisation.id).where(Organisation.code == organisation))
+        owner = world.organisation_id(organisation)
         made, self.token = world.token(ADMINISTRATOR, organisation_id=owner, rights=rights or list(Right))
         self.id = made.id
 
@@ -151,13 +149,14 @@ def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other, world):
     assert told["set_aside"]["rows"][2]["detail"] == "no phone number"
     assert "0905" not in answer.text
     assert "Blưm" not in answer.text
-    before = count(world, Contact, Phone, Upload, ListImport, ImportIssue)
+    tables = (Contact, Phone, Upload, ListImport, ImportIssue)
+    before = [world.count(each) for each in tables]
 
     again = other.hand_in(PEOPLE)
     assert again.get_json() == found
     assert other.get(again.headers["Location"]).get_json() == found
     assert other.hand_in(PEOPLE[:1]).status_code == 422  # the same key with something else
-    assert count(world, Contact, Phone, Upload, ListImport, ImportIssue) == before
+    assert [world.count(each) for each in tables] == before
     # Under a new key it is a new handing in, and finds everybody there.
     assert other.hand_in(PEOPLE, key="2").get_json()["counts"]["unchanged"] >= 3
     uses = world.all(select(AuditEvent).where(AuditEvent.action == "api.contacts").order_by(AuditEvent.id))
@@ -174,8 +173,8 @@ def test_the_same_rows_sent_twice_at_once_come_in_once(other, world):
         answers = [each.result() for each in sent]
     assert {answer.status_code for answer in answers} <= {200, 202}
     assert len({answer.get_json()["id"] for answer in answers}) == 1
-    assert count(world, Upload) == [1]
-    assert count(world, Contact) == [3]  # one of them without a number; a total is nobody
+    assert world.count(Upload) == 1
+    assert world.count(Contact) == 3  # one of them without a number; a total is nobody
 
 
 def test_many_rows_are_taken_in_at_once_and_stored_by_a_worker(other, world, client):
@@ -196,7 +195,7 @@ def test_many_rows_are_taken_in_at_once_and_stored_by_a_worker(other, world, cli
     post(client, f"/admin/imports/{found['id']}/undo")
     assert process_upload(work, found["id"])
     assert other.get(found["address"]).get_json()["counts"] is None
-    assert count(world, Contact) == [0]
+    assert world.count(Contact) == 0
 
 
 def test_fields_of_rows_are_values_of_the_list_as_columns_of_a_file_are(other, world):
@@ -259,7 +258,7 @@ def test_a_body_that_cannot_be_taken_is_refused_with_the_place(other, world):
     for unreadable in (b'{"list":\n  x}', b'{"list":\n "\xff"}'):
         problem = other.client.post(IMPORTS, data=unreadable, headers=headers).get_json()
         assert (problem["status"], "dòng 2, cột 3" in problem["detail"]) == (400, True)
-    assert count(world, Upload) == [0]
+    assert world.count(Upload) == 0
 
 
 def test_problems_are_told_in_one_form_and_in_vietnamese(other):
@@ -362,7 +361,7 @@ def test_a_token_is_slowed_down_by_itself(other, world):
 
 def test_administrators_make_and_end_tokens_on_the_page(other, world):
     client = signed_in(other.client, ADMINISTRATOR)
-    owner = world.one(select(Organisation.id).where(Organisation.code == "PN"))
+    owner = world.organisation_id("PN")
     page = post(
         client, "/admin/tokens/", name="Kho dữ liệu", organisation=owner, right="figures:read", days=30
     )
@@ -398,7 +397,7 @@ class System:
 
     def __init__(self, client, world, *, organisation="MTTQ", is_sandbox=False):
         self.client, self.keys = client, iter(range(1, 1000))
-        owner = world.one(select(Organisation.id).where(Organisation.code == organisation))
+        owner = world.organisation_id(organisation)
         _made, self.token = world.token(ADMINISTRATOR, organisation_id=owner, is_sandbox=is_sandbox)
 
     def call(self, method, path, body=None, *, key="", **headers):
@@ -427,10 +426,6 @@ def system(client, world):
     return System(client, world)
 
 
-def count(world, *tables):
-    return [world.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
-
-
 def fault(answer):
     body = answer.get_json(force=True)
     return answer.status_code, body["code"], body.get("pointer", body.get("parameter"))
@@ -446,7 +441,7 @@ def test_a_draft_is_written_once_changed_and_submitted_and_people_approve_it(sys
             )
         )
     assert {answer.status_code for answer in made} <= {200, 201}
-    assert count(world, Campaign) == [1]
+    assert world.count(Campaign) == 1
     campaign = made[0].get_json()["id"]
     written = system.get(f"/campaigns/{campaign}/draft")
     assert (written["name"], written["lists"]) == ("Từ cổng", [f"MTTQ/{LIST}"])
@@ -626,7 +621,7 @@ def test_a_reply_that_cannot_be_taken_says_why(system, world):
         )
     # Who is in no list may opt out nevertheless.
     assert system.call("POST", "/replies", {"phone": number(20), "opt_out": True}).status_code == 201
-    assert count(world, Wish) == [1]
+    assert world.count(Wish) == 1
     # To be written to again was asked for before the opt-out.
     earlier = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     assert system.call("POST", "/replies", {"phone": number(11), "opt_out": True}).status_code == 201
@@ -646,7 +641,7 @@ def test_a_system_opens_no_number_again_and_calls_nobody_safe_but_an_officer_rea
         said = system.call("POST", "/replies", {"phone": number(11), "text": text})
         assert said.status_code == 201
     assert world.read(numbers_left_alone) == {number(11)}
-    assert count(world, Case) == [2]
+    assert world.count(Case) == 2
     world.execute(update(Campaign).values(urgent_reason="Bão số 9 đổ bộ trong đêm"))
     world.reply(number(11), "cứu tôi với, nước ngập tới mái nhà", gateway_id="s2")
     assert system.call("POST", "/replies", {"phone": number(11), "text": "AN TOAN"}).status_code == 201
@@ -655,17 +650,9 @@ def test_a_system_opens_no_number_again_and_calls_nobody_safe_but_an_officer_rea
 
 def share_phone(world, code, name, e164):
     """Somebody in a list of an organisation who has a number, new or that of others."""
-    with world.runtime.db.write() as session:
-        owner = session.scalars(select(Organisation.id).where(Organisation.code == code)).one()
-        made = ContactList(organisation_id=owner, name=f"Của {code}", created_at=world.now)
-        person = Contact(name=name, name_key=name.lower(), created_at=world.now, updated_at=world.now)
-        phone = session.scalar(select(Phone).where(Phone.e164 == e164)) or Phone(
-            e164=e164, created_at=world.now
-        )
-        session.add_all([made, person, phone])
-        session.flush()
-        session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
-        session.add(Membership(list_id=made.id, contact_id=person.id))
+    person = world.add_person(name, e164)
+    world.execute(delete(Membership).where(Membership.contact_id == person))
+    world.add_list(f"Của {code}", person, owner=world.organisation_id(code))
 
 
 def test_a_reply_to_another_organisations_message_is_not_taken_but_an_opt_out_is(system, world):
@@ -677,13 +664,13 @@ def test_a_reply_to_another_organisations_message_is_not_taken_but_an_opt_out_is
     for text in ("1", "DK"):
         answer = below.call("POST", "/replies", {"phone": number(11), "text": text})
         assert fault(answer)[:2] == (404, "phone_number_out_of_scope")
-    assert count(world, Reply, Answer) == [1, 1]
+    assert (world.count(Reply), world.count(Answer)) == (1, 1)
     stopped = below.call("POST", "/replies", {"phone": number(11), "opt_out": True}).get_json()
     assert [stopped[each] for each in ("label", "campaign", "recipient")] == ["opt_out", None, None]
     assert system.get(f"/replies/{stopped['id']}")["campaign"] == 1
     # Of two opt-outs the page of one has the own one.
     page = below.get("/opt-outs?limit=1")
-    assert (len(page["opt_outs"]), page["next"], count(world, Wish)) == (1, None, [2])
+    assert (len(page["opt_outs"]), page["next"], world.count(Wish)) == (1, None, 2)
 
 
 @pytest.mark.parametrize("what", ["answers", "opt-outs", "replies"])
@@ -821,8 +808,7 @@ def test_a_sandbox_keeps_nobody_waiting_for_the_audit_log(world):
     token = {"name": "Thử", "organisation_id": world.organisation(), "rights": ["figures:read"], "days": 1}
     with open_sandbox(world.runtime) as sandbox:
         create_token(sandbox, **token, user=user, now=world.now)
-        with world.runtime.db.write() as session:
-            session.scalar(select(AuditHead).with_for_update(nowait=True))
+        world.execute(select(AuditHead).with_for_update(nowait=True))
 
 
 @both_databases
@@ -831,7 +817,7 @@ def test_a_sandbox_answers_as_usual_and_keeps_nothing(system, world):
     campaign = world.sent()
     tables = (Campaign, Message, Reply, Answer, Wish, Contact, Upload, Subscription, ApiRequest, AuditEvent)
     sandbox = System(system.client, world, is_sandbox=True)
-    before = count(world, *tables)
+    before = [world.count(each) for each in tables]
     tried = sandbox.call("POST", "/campaigns", DRAFT)
     assert (tried.status_code, tried.headers["Loa-Sandbox"]) == (201, "true")
     assert sandbox.call("POST", "/campaigns", {**DRAFT, "lists": ["x"]}).status_code == 422
@@ -842,7 +828,7 @@ def test_a_sandbox_answers_as_usual_and_keeps_nothing(system, world):
     hook = {"name": "Cổng", "url": "http://127.0.0.1:9/loa", "organisation": "MTTQ", "kinds": ["opt_out"]}
     assert sandbox.call("POST", "/webhooks", hook).status_code == 201
     assert sandbox.get(f"/campaigns/{campaign}")["recipients"] == 2
-    assert count(world, *tables) == before
+    assert [world.count(each) for each in tables] == before
 
 
 def test_figures_are_to_be_had_as_a_table(system, world):

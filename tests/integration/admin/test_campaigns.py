@@ -148,8 +148,7 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client, world):
     world.add_people(3)
     world.add_person("Y Không Số")
     world.add_person("Y Thôi", number(900))
-    with world.runtime.db.write() as session:
-        opt_out(world, session, number(900))
+    opt_out(world, number(900))
     signed_in(client, AUTHOR)
     accented = post(client, "/admin/campaigns/preview", **filled(unaccented="")).text
     assert '<strong class="figure">3</strong>' in accented

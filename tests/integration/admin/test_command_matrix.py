@@ -10,8 +10,7 @@ from sqlalchemy import func, select
 
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
-from outreach.accounts.users import create_organisation
-from outreach.models.accounts import AuditEvent, OrganisationKind, Role, User
+from outreach.models.accounts import AuditEvent, Role, User
 from tests.integration.campaigns.test_lifecycle import put
 from tests.support.world import LIST, TEXT
 
@@ -116,13 +115,11 @@ class Terminal:
 
 @pytest.fixture
 def terminal(world, tmp_path):
-    with world.runtime.db.write() as session:
-        front = world.user("canbo@loa.example").organisation_id
-        other = create_organisation(session, code="TN", name="Hội khác", kind=OrganisationKind.MASS)
-        for role in Role:
-            world.add_officer(session, f"{role.value}@here.example", role, front)
-            if role is not Role.ADMINISTRATOR:
-                world.add_officer(session, f"{role.value}@there.example", role, other.id)
+    other = world.organisation("TN", "Hội khác", below=None)
+    for role in Role:
+        world.officer(f"{role.value}@here.example", role, world.organisation_id())
+        if role is not Role.ADMINISTRATOR:
+            world.officer(f"{role.value}@there.example", role, other)
     return Terminal(world, tmp_path)
 
 
@@ -180,4 +177,4 @@ def test_a_locked_account_types_nothing_and_what_is_typed_is_on_record_as_typed(
         drafts = session.scalar(select(func.count()).select_from(Campaign))
     for name in ACTING:
         assert terminal.type(name, "administrator@here.example").exit_code != 0
-    assert world.scalar(select(func.count()).select_from(Campaign)) == drafts
+    assert world.count(Campaign) == drafts

@@ -15,7 +15,7 @@ from sqlalchemy import insert, select, update
 from campaigns.cases.conversation import may_change, save_text
 from campaigns.lifecycle import create_campaign, edit_campaign, prepare_correcting_campaign
 from campaigns.models.activities import VisitResult, VisitSheet
-from campaigns.models.campaigns import PageOpen, Recipient
+from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, InstallReport, OfficerEntry
 from campaigns.planning.correct_texts import propose_correction
@@ -34,10 +34,7 @@ from outreach.contacts import directory
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.contacts.lists import record_basis
-from outreach.contacts.suppressions import suppress
 from outreach.imports.change_list import remove_list
-from outreach.imports.list_reader import check_list
-from outreach.imports.store_rows import find_or_create_list
 from outreach.imports.uploads import undo_upload
 from outreach.models.accounts import (
     AuditEvent,
@@ -66,8 +63,7 @@ from outreach.rules.identity import name_key, name_order
 from outreach.rules.wishes import WishSource
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
-from tests.support.lists import bring, import_rows, local, write
-from tests.support.places import KONTUM_2020
+from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import opt_out
@@ -81,15 +77,8 @@ NAMES = ("Nguyễn Văn An", "Trần Thị Anh", "Lê An", "An Văn Nguyễn", "
 def people(world):
     """Each name's contact; the n-th has the n-th sample number."""
     made = {}
-    with world.runtime.db.write() as session:
-        for index, name in enumerate(NAMES):
-            person = Contact(name=name, name_key=name_key(name), created_at=world.now, updated_at=world.now)
-            phone = Phone(e164=number(index), created_at=world.now)
-            session.add_all([person, phone])
-            session.flush()
-            session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
-            session.add(Membership(list_id=world.list_id, contact_id=person.id))
-            made[name] = person.id
+    for index, name in enumerate(NAMES):
+        made[name] = world.add_person(name, number(index), name_key=name_key(name))
     return made
 
 
@@ -102,9 +91,8 @@ def neighbour(world):
 
 
 def found(world, email=AUTHOR, **wanted):
-    with world.runtime.db.read() as session:
-        page = read_page(session, find_user(session, email), ContactFilter(**wanted))
-        return [line.name for line in page.lines]
+    page = world.read(read_page, world.user(email), ContactFilter(**wanted))
+    return [line.name for line in page.lines]
 
 
 @both_databases
@@ -136,16 +124,12 @@ def test_people_are_found_by_a_name_s_beginning_or_a_number_s_end(world, people,
 @cases((1_000,), (1,))
 def test_who_gets_no_messages_is_found_the_same_way_few_or_many(world, people, monkeypatch, many):
     monkeypatch.setattr(directory, "_MANY_CLOSED", many)
-    stop = WishSource.SMS
-    with world.runtime.db.write() as session:
-        opt_out(world, session, number(0))
-        opt_out(world, session, None, people["Lê An"], source=WishSource.REQUEST)
-        opt_out(world, session, number(3), scope="channel:sms")
-        back = opt_out(world, session, number(4))
-        session.add(Wish(undoes_id=back.id, source=stop, said_at=world.now, learned_at=world.now))
-        phone = session.scalars(select(Phone).where(Phone.e164 == number(5))).one()
-        reason = SuppressionReason.WRONG_NUMBER
-        suppress(session, phone, reason=reason, source="sms", now=world.now)
+    opt_out(world, number(0))
+    opt_out(world, None, people["Lê An"], source=WishSource.REQUEST)
+    opt_out(world, number(3), scope="channel:sms")
+    back = opt_out(world, number(4)).id
+    world.add(Wish(undoes_id=back, source=WishSource.SMS, said_at=world.now, learned_at=world.now))
+    world.suppress(number(5), SuppressionReason.WRONG_NUMBER)
     assert found(world, suppressed=True) == ["Lê An", "Nguyễn Văn An", "A Thun"]
 
 
@@ -177,25 +161,16 @@ def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(cl
 def test_somebody_else_s_place_is_no_place_to_go_on_from(world, people, neighbour):
     for wanted in ({}, {"list_id": world.list_id}, {"text": "0900000002"}):
         assert found(world, neighbour, **wanted) == []
-    with world.runtime.db.write() as session:
-        theirs = session.scalars(select(ContactList).where(ContactList.id != world.list_id)).one()
-        for name in ("An Anh", "Lê Anh"):
-            person = Contact(
-                name=name,
-                name_key=name_key(name),
-                given_key=name_order(name),
-                created_at=world.now,
-                updated_at=world.now,
-            )
-            session.add(person)
-            session.flush()
-            session.add(Membership(list_id=theirs.id, contact_id=person.id))
+    theirs = world.one(select(ContactList.id).where(ContactList.id != world.list_id))
+    for name in ("An Anh", "Lê Anh"):
+        person = world.add_person(name, name_key=name_key(name), given_key=name_order(name))
+        world.execute(update(Membership).where(Membership.contact_id == person).values(list_id=theirs))
     stranger = people["Lê An"]
     user = world.read(find_user, neighbour)
     for after in (f"g{stranger}", f"n{stranger}", "g999", "x1", "g²", "g"):
         page = world.read(read_page, user, ContactFilter(), after=after)
         assert ([line.name for line in page.lines], page.count) == (["An Anh", "Lê Anh"], 2), after
-    page = world.read(read_page, user, ContactFilter(), after=f"g{person.id - 1}")
+    page = world.read(read_page, user, ContactFilter(), after=f"g{person - 1}")
     assert ([line.name for line in page.lines], page.count) == (["Lê Anh"], None)
 
 
@@ -205,15 +180,14 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(world, monkeypatc
     world.add_people(9)
     for name in ("Thun A", "Thun B", "A Thun"):
         world.add_person(name, number(20))
-    with world.runtime.db.write() as session:
-        for person in session.scalars(select(Contact)):
-            person.name_key, person.given_key = name_key(person.name), name_order(person.name)
+    for person in world.all(select(Contact)):
+        keys = {"name_key": name_key(person.name), "given_key": name_order(person.name)}
+        world.change(Contact, person.id, **keys)
 
     def pages(text):
         after = ""
         while True:
-            with world.runtime.db.read() as session:
-                page = read_page(session, find_user(session, AUTHOR), ContactFilter(text=text), after=after)
+            page = world.read(read_page, world.user(AUTHOR), ContactFilter(text=text), after=after)
             yield from (line.id for line in page.lines)
             if not (after := page.after):
                 return
@@ -411,20 +385,9 @@ def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
     assert "Đã thay số điện thoại" in page
     assert "Gỡ số" in page
     assert "gõ nhầm" in page
-    list_file = tmp_path / "a.csv"
-    list_file.write_text(
-        f"Họ và tên,Năm sinh,SĐT\nLê An,1961,{wrong}\nA Khác,1970,{wrong}\n", encoding="utf-8"
-    )
-    with world.runtime.db.write() as session:
-        _, counts = import_rows(
-            session,
-            check_list(list_file, KONTUM_2020),
-            into=session.get_one(ContactList, world.list_id),
-            file=list_file,
-            known_areas=set(),
-            now=datetime.now(UTC),
-        )
-        assert (counts.created, counts.updated) == (1, 1)  # the year of birth alone
+    list_file = write(tmp_path, f"1,Lê An,1961,,,{wrong}", f"2,A Khác,1970,,,{wrong}")
+    counts = bring(world, list_file, LIST)
+    assert (counts.created, counts.updated) == (1, 1)  # the year of birth alone
     theirs = world.all(select(Phone.e164).join(ContactPhone).where(ContactPhone.contact_id == person))
     assert theirs == ["+84905000777"]
     # Nobody else had it: what waits for it would reach a stranger.
@@ -454,9 +417,8 @@ def test_a_number_that_others_share_goes_on_being_written_to_when_one_of_them_gi
 ):
     signed_in(client, AUTHOR)
     one, other = people["Lê An"], people["A Thun"]
-    with world.runtime.db.write() as session:
-        phone_id = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == one)).one()
-        session.add(ContactPhone(contact_id=other, phone_id=phone_id, position=2))
+    phone_id = world.one(select(ContactPhone.phone_id).where(ContactPhone.contact_id == one))
+    world.add(ContactPhone(contact_id=other, phone_id=phone_id, position=2))
     post(client, f"/admin/people/{one}/remove-number", phone=phone_id, note="số của anh trai")
     owners = world.all(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id))
     assert owners == [other]
@@ -566,8 +528,7 @@ def test_who_refuses_one_kind_alone_is_not_offered_to_be_opened(client, world):
     person = world.add_person("Y Hlan", number(1))
     signed_in(client, APPROVER)
     for scope, is_offered in (("kind:bluezone", False), ("", True)):
-        with world.runtime.db.write() as session:
-            opt_out(world, session, None, person, source=WishSource.CONSENT, scope=scope)
+        opt_out(world, None, person, source=WishSource.CONSENT, scope=scope)
         page = client.get(f"/admin/people/{person}/").text
         assert "Từ chối nhận tin" in page
         assert (f'action="/admin/people/{person}/lift"' in page) is is_offered
@@ -638,20 +599,12 @@ def office(world):
     world.officer(LIMITED, Role.STAFF, world.user(AUTHOR).organisation_id)
     world.officer(BY_PLACE)
     world.add_people(4)
-    with world.runtime.db.write() as session:
-        session.execute(update(User).where(User.email.in_((LIMITED, BY_PLACE))).values(area_code=DISTRICT))
-        session.get_one(Organisation, women).area_code = DISTRICT
-        theirs = find_or_create_list(session, organisation_id=women, name="Phụ nữ", now=world.now).id
-        places = {IN: COMMUNE, ALSO_IN: COMMUNE, OUT: ELSEWHERE, UNKNOWN: None}
-        for person in session.scalars(select(Contact)):
-            person.area_code = places[person.name]
-            if person.name in (ALSO_IN, OUT):
-                session.add(Membership(list_id=theirs, contact_id=person.id))
+    users = update(User).where(User.email.in_((LIMITED, BY_PLACE)))
+    world.execute(users.values(area_code=DISTRICT))
+    world.change(Organisation, women, area_code=DISTRICT)
+    world.live_in((COMMUNE, COMMUNE, ELSEWHERE, None))
+    world.add_list("Phụ nữ", *(world.contact(name) for name in (ALSO_IN, OUT)), owner=women)
     return world
-
-
-def id_of(world, name):
-    return world.one(select(Contact.id).where(Contact.name == name))
 
 
 def told(text):
@@ -718,15 +671,11 @@ def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(office, clien
     signed_in(client, WHOLE)
     show = post(client, "/admin/rounds/", campaign=campaign_id, list=office.list_id, village="*").location
     assert show
-    with (
-        office.runtime.db.write() as session
-    ):  # another's sheet, of people whom that organisation does not have
-        women = find_user(session, BY_PLACE)
-        made = session.scalars(select(VisitSheet)).one()
-        made.organisation_id = create_organisation(
-            session, code="PN2", name="Hội Phụ nữ khác", kind=OrganisationKind.MASS, area_code=DISTRICT
-        ).id
-        assert women.organisation_id is None
+    # Another's sheet, of people whom that organisation does not have.
+    about = {"code": "PN2", "name": "Hội Phụ nữ khác", "kind": OrganisationKind.MASS}
+    other = office.do(create_organisation, **about, area_code=DISTRICT).id
+    office.execute(update(VisitSheet).values(organisation_id=other))
+    assert office.user(BY_PLACE).organisation_id is None
     assert told(client.get(show).text) == {IN, ALSO_IN, OUT, UNKNOWN}  # the maker's own scope
     signed_in(client, BY_PLACE)
     assert told(client.get(show).text) == {ALSO_IN}
@@ -757,7 +706,7 @@ def test_cases_and_reports_of_installs_end_at_the_area(office, client):
 
 def test_a_request_names_its_person_to_those_who_may_see_them(office, client):
     for name in (IN, OUT):
-        office.ask(id_of(office, name), RequestKind.EXPORT, WHOLE, asked_by=f"con gái của {name}")
+        office.ask(office.contact(name), RequestKind.EXPORT, WHOLE, asked_by=f"con gái của {name}")
     signed_in(client, WHOLE)
     assert told(client.get("/admin/requests/").text) == {IN, OUT}
     signed_in(client, LIMITED)
@@ -767,7 +716,7 @@ def test_a_request_names_its_person_to_those_who_may_see_them(office, client):
 
 
 def test_who_has_an_area_alone_goes_on_with_what_they_recorded(office):
-    office.ask(id_of(office, ALSO_IN), RequestKind.EXPORT, BY_PLACE, asked_by="chính người đó")
+    office.ask(office.contact(ALSO_IN), RequestKind.EXPORT, BY_PLACE, asked_by="chính người đó")
     officer = office.do(add_officer, by=BY_PLACE, name="A Lâu", number=number(50), email="")
     segment = office.do(save_segment, "Cả huyện", {"lists": ["Phụ nữ"]}, by=BY_PLACE)
     text = office.do(save_text, by=BY_PLACE, title="Chào", text="Xin chào", text_id=None)
@@ -786,16 +735,14 @@ def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(office
         "sender": "MTTQ",
         "window": ["00:00", "24:00"],
     }
-    with office.runtime.db.write() as session:
-        user = find_user(session, LIMITED)
-        campaign = create_campaign(session, read_draft(least, kinds=load_kinds()), user=user, now=office.now)
-        assert campaign.areas == [DISTRICT]
-        narrower = read_draft({**least, "areas": [COMMUNE]}, kinds=load_kinds())
-        assert edit_campaign(session, campaign.id, narrower, user=user, now=office.now).areas == [COMMUNE]
-        beyond = read_draft({**least, "areas": [COMMUNE, "608"]}, kinds=load_kinds())
-        with refuses(BadCampaign, says="608 nằm ngoài phạm vi"):
-            edit_campaign(session, campaign.id, beyond, user=user, now=office.now)
-        campaign_id = campaign.id
+    kinds = {"kinds": load_kinds()}
+    campaign_id = office.do(create_campaign, read_draft(least, **kinds), by=LIMITED).id
+    assert office.get_one(Campaign, campaign_id).areas == [DISTRICT]
+    narrower = read_draft({**least, "areas": [COMMUNE]}, **kinds)
+    assert office.do(edit_campaign, campaign_id, narrower, by=LIMITED).areas == [COMMUNE]
+    beyond = read_draft({**least, "areas": [COMMUNE, "608"]}, **kinds)
+    with refuses(BadCampaign, says="608 nằm ngoài phạm vi"):
+        office.do(edit_campaign, campaign_id, beyond, by=LIMITED)
     office.act(campaign_id, CampaignAction.SUBMIT, LIMITED)
     office.act(campaign_id, CampaignAction.APPROVE, APPROVER)
     office.act(campaign_id, CampaignAction.LAUNCH, LIMITED)
@@ -879,6 +826,6 @@ def test_a_list_and_an_import_with_people_elsewhere_are_not_removed_by_who_has_a
     ):
         with refuses(NotAllowed, says="ngoài phạm vi"):
             refused()
-    local = office.add_list("Đắk Hà", id_of(office, IN), id_of(office, UNKNOWN))
+    local = office.add_list("Đắk Hà", office.contact(IN), office.contact(UNKNOWN))
     office.do(remove_list, local, by=LIMITED)
     office.do(undo_upload, uploads[0], by=WHOLE)

@@ -16,13 +16,12 @@ from sqlalchemy import select, text, update
 from campaigns.activities.activity_log import add_activity
 from campaigns.agencies.reports import submit_report
 from campaigns.analytics.progress import read_progress
-from campaigns.goals.goals import enter_denominator, enter_official, find_subject, set_goal
-from campaigns.models.campaigns import Campaign, Drive, Recipient
+from campaigns.goals.goals import enter_official
+from campaigns.models.campaigns import Campaign, Drive
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Message
 from campaigns.models.reports import FileKind, Purpose, ReportIssue, ReportMail
 from campaigns.planning.drives import choose_drive, save_drive
-from campaigns.replies.record_answer import undo_answer
 from campaigns.reports.documents import read_files, words_of
 from campaigns.reports.issue_report import approve_report, compose_letter, freeze, issue, prepare_report
 from campaigns.reports.take_snapshot import take_snapshot
@@ -35,15 +34,13 @@ from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import Chart, percent, read_document, said
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, MessageState
-from outreach.accounts.api_tokens import create_token
-from outreach.accounts.users import find_user
-from outreach.imports.store_rows import find_or_create_list
-from outreach.models.accounts import Organisation, OrganisationKind, Right, Role
+from outreach.models.accounts import OrganisationKind, Right, Role
 from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from tests.support.admin_client import post, signed_in
+from tests.support.goals import aim, count_people
 from tests.support.report_sample import FORM, save_sample_form
-from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, number
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT
 
 APP, VACCINE = "Cài đặt ứng dụng Bluezone", "Tiêm vắc xin"
 DISTRICTS = {"608": "Kon Tum", "610": "Đắk Glei", "615": "Đắk Hà"}
@@ -62,72 +59,31 @@ def places(world):
     for code in AGENCIES:
         world.organisation(code, f"Sở {code}", kind=OrganisationKind.AGENCY)
     world.add_people(PEOPLE)
-    with world.runtime.db.write() as session:
-        theirs = find_or_create_list(session, organisation_id=women, name="Phụ nữ", now=world.now).id
-        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
-        for n, contact_id in enumerate(people):
-            code = list(COMMUNES)[n % len(COMMUNES)]
-            session.execute(update(Contact).where(Contact.id == contact_id).values(area_code=code))
-            if n % 3 == 0:
-                session.execute(
-                    update(Membership).where(Membership.contact_id == contact_id).values(list_id=theirs)
-                )
+    world.live_in(list(COMMUNES)[n % len(COMMUNES)] for n in range(PEOPLE))
+    theirs, people = world.add_list("Phụ nữ", owner=women), world.all(select(Contact.id).order_by(Contact.id))
+    world.execute(update(Membership).where(Membership.contact_id.in_(people[::3])).values(list_id=theirs))
     return world
 
 
 def add_figures(world, drive, *, factor, today):
     """Goals, denominators, official figures, agencies' figures and activities of one drive."""
-    with world.runtime.db.write() as session:
-        user, now = find_user(session, AUTHOR), world.now
-        for scope, place, share in (("residents", "62", str(40 + factor)), ("staff", "", str(90 + factor))):
-            subject = find_subject(session, drive=drive, scope=scope, place=place)
-            set_goal(session, subject, share=share, deadline="", basis="", user=user, now=now)
-        for n, code in enumerate(("62", *DISTRICTS, *COMMUNES)):
-            enter_denominator(
-                session,
-                find_subject(session, drive=drive, scope="residents", place=code),
-                value=str(100 * factor + 10 * n),
-                as_of=today.isoformat(),
-                source="Sở",
-                user=user,
-                now=now,
-            )
-        for n, code in enumerate(DISTRICTS):
-            enter_official(
-                session,
-                drive=drive,
-                day=today.isoformat(),
-                area=code,
-                installed=str(7 * factor + n),
-                source="Sở",
-                user=user,
-                now=now,
-            )
-        ids = session.scalars(text("SELECT id FROM organisations WHERE kind = 'agency' ORDER BY code")).all()
-        for n, organisation_id in enumerate(ids[: 1 + factor]):
-            submit_report(
-                session,
-                organisation_id,
-                StaffCounts(60 * factor, 50 * factor, 20 * factor + n),
-                drive=drive,
-                day=today,
-                note="mới",
-                channel=ReportChannel.FORM,
-                user_id=user.id,
-                now=now,
-            )
-        campaign_id = session.scalars(select(Campaign.id).where(Campaign.drive_id == drive)).first()
-        entry = ActivityEntry(ActivityKind.RADIO, today, today, times=factor, people=9 * factor)
-        add_activity(
-            session,
-            entry,
-            area="62",
-            organisation_id=user.organisation_id or 0,
-            campaign_id=campaign_id,
-            form_key=f"k{drive}",
-            user=user,
-            now=now,
-        )
+    for scope, place, share in (("residents", "62", str(40 + factor)), ("staff", "", str(90 + factor))):
+        aim(world, share, drive=drive, scope=scope, place=place)
+    places = enumerate(("62", *DISTRICTS, *COMMUNES))
+    people = {code: str(100 * factor + 10 * n) for n, code in places}
+    count_people(world, people, drive=drive, as_of=today.isoformat())
+    for n, code in enumerate(DISTRICTS):
+        figure = {"day": today.isoformat(), "area": code, "installed": str(7 * factor + n)}
+        world.do(enter_official, drive=drive, **figure, source="Sở")
+    ids = world.all(text("SELECT id FROM organisations WHERE kind = 'agency' ORDER BY code"))
+    told = {"drive": drive, "day": today, "note": "mới", "channel": ReportChannel.FORM}
+    for n, organisation_id in enumerate(ids[: 1 + factor]):
+        counts = StaffCounts(60 * factor, 50 * factor, 20 * factor + n)
+        world.do(submit_report, organisation_id, counts, **told, user_id=world.user(AUTHOR).id)
+    campaign_id = world.first(select(Campaign.id).where(Campaign.drive_id == drive))
+    entry = ActivityEntry(ActivityKind.RADIO, today, today, times=factor, people=9 * factor)
+    by = {"organisation_id": world.organisation_id(), "campaign_id": campaign_id, "form_key": f"k{drive}"}
+    world.do(add_activity, entry, area="62", **by)
 
 
 @pytest.fixture
@@ -145,15 +101,13 @@ def drives(places):
     places.answers(second, dict.fromkeys((*every[:2], 9, 12), Label.NOT_YET), at=now)
     places.answers(second, {every[15]: Label.NO_SMARTPHONE, every[16]: Label.QUESTION}, at=now)
     places.answers(other, dict.fromkeys(range(20, 40), Label.INSTALLED), at=now)
-    with places.runtime.db.write() as session:
-        # One who said it in both takes the first back, one in the first alone: the number of the former stays.
-        for n in (every[5], every[8]):
-            undo_answer(session, session.get_one(Recipient, places.recipient(number(n), first).id), now=now)
-        for remainder, state in enumerate((MessageState.DELIVERED, MessageState.SENT, MessageState.FAILED)):
-            session.execute(update(Message).where(Message.id % 4 == remainder).values(state=state))
-        ids = (session.get_one(Campaign, each).drive_id for each in (first, other))
-        drive_ids = (next(ids), next(ids))
-        assert session.get_one(Campaign, second).drive_id == drive_ids[0]
+    # One who said it in both takes the first back, one in the first alone: the number of the former stays.
+    for n in (every[5], every[8]):
+        places.undo(first, n, at=now)
+    for remainder, state in enumerate((MessageState.DELIVERED, MessageState.SENT, MessageState.FAILED)):
+        places.execute(update(Message).where(Message.id % 4 == remainder).values(state=state))
+    drive_ids = tuple(places.get_one(Campaign, each).drive_id for each in (first, other))
+    assert places.get_one(Campaign, second).drive_id == drive_ids[0]
     today = datetime.now(VIETNAM).date()
     for factor, drive in enumerate(drive_ids, start=1):
         add_figures(places, drive, factor=factor, today=today)
@@ -195,22 +149,17 @@ def count_by_hand(world, drive):
     """By area's code, `o` and an organisation's id, and `all`: recipients, without, answered, done, today, sent, arrived."""
     midnight = datetime.now(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
     sums = {code: [0] * 7 for code in (*DISTRICTS, *COMMUNES)}
-    with world.runtime.db.read() as session:
-        for area, organisation, *counts in session.execute(
-            text(COUNT), {"drive": drive, "midnight": midnight}
-        ):
-            for key in ("all", area, COMMUNES[area], f"o{organisation}"):
-                line = sums.setdefault(key, [0] * 7)
-                for n, count in enumerate(counts):
-                    line[n] += int(count or 0)
+    for area, organisation, *counts in world.rows(text(COUNT).bindparams(drive=drive, midnight=midnight)):
+        for key in ("all", area, COMMUNES[area], f"o{organisation}"):
+            line = sums.setdefault(key, [0] * 7)
+            for n, count in enumerate(counts):
+                line[n] += int(count or 0)
     return {key: tuple(line) for key, line in sums.items()}
 
 
 def read_page(world, drive):
-    with world.runtime.db.read() as session:
-        found = session.get_one(Drive, drive)
-        user, now = find_user(session, AUTHOR), datetime.now(UTC)
-        page = read_progress(session, found, user=user, runtime=world.runtime, now=now)
+    about = {"user": world.user(AUTHOR), "runtime": world.runtime, "now": datetime.now(UTC)}
+    page = world.read(read_progress, world.get_one(Drive, drive), **about)
     assert page is not None
     return page
 
@@ -268,16 +217,15 @@ def test_every_figure_of_two_drives_equals_a_count_of_the_rows(places, drives, c
         assert page.head.days[-1][1] == expected["all"][3]
         yesterday = page.head.days[-2][1] if len(page.head.days) > 1 else 0
         assert page.head.days[-1][1] - yesterday == expected["all"][4]
-        with places.runtime.db.read() as session:
-            snapshot = take_snapshot(session, UNTIL_MIDNIGHT, drive=drive, day=today, known_until=now)
-            agencies = session.execute(
-                text(
-                    "SELECT o.name, a.staff, a.with_smartphone, a.installed FROM organisations o LEFT JOIN"
-                    " agency_reports a ON a.organisation_id = o.id AND a.drive_id = :drive"
-                    " WHERE o.kind = 'agency' ORDER BY o.name"
-                ),
-                {"drive": drive},
-            ).all()
+        until = {"day": today, "known_until": now}
+        snapshot = places.read(take_snapshot, UNTIL_MIDNIGHT, drive=drive, **until)
+        agencies = places.rows(
+            text(
+                "SELECT o.name, a.staff, a.with_smartphone, a.installed FROM organisations o LEFT JOIN"
+                " agency_reports a ON a.organisation_id = o.id AND a.drive_id = :drive"
+                " WHERE o.kind = 'agency' ORDER BY o.name"
+            ).bindparams(drive=drive)
+        )
         of_report = figures_of_report(snapshot)
         assert of_report == {code: line[:4] for code, line in expected.items()}
         compared += 4 * len(of_report)
@@ -373,25 +321,21 @@ def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_name
     ):
         with pytest.raises(LoaError, match=code):
             places.draft(**wrong)
-    with places.runtime.db.write() as session:  # an ended drive takes no more
-        session.get_one(Drive, ids[0]).ends_on = "2020-08-20"
+    places.change(Drive, ids[0], ends_on="2020-08-20")  # an ended drive takes no more
     third = places.draft()
     assert places.get_one(Campaign, third).drive_id == later
 
 
 def test_a_drive_s_kind_stays_once_it_has_a_campaign_and_only_the_province_chooses(places):
     campaign_id = places.draft()
-    with places.runtime.db.write() as session:
-        drive = session.get_one(Drive, session.get_one(Campaign, campaign_id).drive_id)
-        user, now = find_user(session, AUTHOR), datetime.now(UTC)
-        given = {"name": drive.name, "starts_on": datetime.now(VIETNAM).date(), "ends_on": None}
-        with pytest.raises(BadInput, match="drive_kind_fixed"):
-            save_drive(session, drive.id, kind="tiem-chung", **given, user=user, now=now)
-        save_drive(session, drive.id, kind="bluezone", **given | {"name": "Tên mới"}, user=user, now=now)
-        women = session.scalars(text("SELECT id FROM organisations WHERE code = 'PN'")).one()
-        officer = places.add_officer(session, "pn@loa.example", user.role, women)
-        with pytest.raises(NotAllowed, match="drives_not_allowed"):
-            choose_drive(session, drive.id, user=officer, now=now)
+    drive = places.get_one(Drive, places.get_one(Campaign, campaign_id).drive_id)
+    given = {"name": drive.name, "starts_on": datetime.now(VIETNAM).date(), "ends_on": None}
+    with pytest.raises(BadInput, match="drive_kind_fixed"):
+        places.do(save_drive, drive.id, kind="tiem-chung", **given)
+    places.do(save_drive, drive.id, kind="bluezone", **given | {"name": "Tên mới"})
+    officer = places.officer("pn@loa.example", Role.STAFF, places.organisation_id("PN"))
+    with pytest.raises(NotAllowed, match="drives_not_allowed"):
+        places.do(choose_drive, drive.id, by=officer)
 
 
 ADMINISTRATOR, LEADER = "quantri@loa.example", "lanhdao@loa.example"
@@ -416,11 +360,8 @@ def launch_and_answer(world, **changes):
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.officer(LEADER, Role.LEADER)
     world.add_people(8)
-    with world.runtime.db.write() as session:
-        save_sample_form(session, AUTHOR, world.now)
-        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
-        for code, part in (("608", people[:4]), ("615", people[4:])):
-            session.execute(update(Contact).where(Contact.id.in_(part)).values(area_code=code))
+    world.do(save_sample_form, AUTHOR, world.now)
+    world.live_in(["608"] * 4 + ["615"] * 4)
     campaign_id = world.launch(goal={"share": 0.5}, **changes)
     said = (Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE, Label.NOT_YET, Label.INSTALLED)
     world.answers(campaign_id, dict(enumerate(said)))
@@ -429,15 +370,9 @@ def launch_and_answer(world, **changes):
 
 def enter_goal(world):
     """Half of 40 people of the province, of whom 25 live in one place and 15 in the other."""
-    with world.runtime.db.write() as session:
-        user, now = find_user(session, ADMINISTRATOR), datetime.now(UTC)
-        for area, people in (("62", "40"), ("608", "25"), ("615", "15")):
-            subject = find_subject(session, drive=1, scope="residents", place=area)
-            if area == "62":
-                set_goal(session, subject, share="50", deadline="", basis="Công văn", user=user, now=now)
-            enter_denominator(
-                session, subject, value=people, as_of=now.date().isoformat(), source="Sở", user=user, now=now
-            )
+    aim(world, "50", drive=1, by=ADMINISTRATOR)
+    people = {"62": "40", "608": "25", "615": "15"}
+    count_people(world, people, drive=1, as_of=world.now.date().isoformat(), by=ADMINISTRATOR)
 
 
 def test_who_cannot_come_to_what_they_were_invited_to_stays_in_the_base_everywhere(client, world):
@@ -461,8 +396,7 @@ def test_the_headline_is_the_same_everywhere_and_as_counted_by_hand(
         enter_goal(world)
     settings = replace(world.runtime.settings, report_recipients=(LEADER,))
     runtime = replace(world.runtime, settings=settings)
-    with runtime.db.read() as session:
-        done, people = (int(session.scalar(text(query))) for query in (REPORTED, base))
+    done, people = (int(world.scalar(text(query))) for query in (REPORTED, base))
     share = percent(done / people)
     missing = -(-people // 2) - done  # short of half of them
 
@@ -471,16 +405,7 @@ def test_the_headline_is_the_same_everywhere_and_as_counted_by_hand(
     assert f'<strong class="goal-share">{share}</strong>' in client.get("/admin/").text
     page = client.get("/admin/progress/").text
     assert f'<strong class="headline-share">{share}</strong>' in page
-    with runtime.db.write() as session:
-        _made, token = create_token(
-            session,
-            name="Cổng",
-            organisation_id=session.scalars(select(Organisation.id)).first(),
-            rights=[Right.FIGURES_READ],
-            days=30,
-            user=find_user(session, ADMINISTRATOR),
-            now=world.now,
-        )
+    _made, token = world.token(ADMINISTRATOR, rights=[Right.FIGURES_READ])
     figures = client.get(
         f"/api/v1/campaigns/{answered}/figures", headers={"Authorization": f"Bearer {token}"}
     ).get_json()

@@ -14,7 +14,6 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.accounts import audit
-from outreach.accounts.users import find_user
 from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError
 from tests.support.admin_client import post, signed_in
@@ -235,16 +234,14 @@ def test_an_incident_stays_until_someone_has_looked_and_is_kept(world, client):
 def test_an_incident_is_seen_within_its_campaigns_scope_only(world, client):
     world.sent(people=1, window=["00:00", "24:00"])
     world.officer("pn@loa.example", Role.APPROVER, world.organisation())
-    with world.runtime.db.write() as session:
-        for kind, row in (("sent_twice", session.scalars(select(Message)).one()),
-                          ("second_gateway_id", session.scalars(select(Attempt)).one())):  # fmt: skip
-            add_incident(session, kind=kind, subject=f"{row.__tablename__}:{row.id}", now=world.now)
-        session.flush()
-        theirs, ours = (find_user(session, email) for email in ("pn@loa.example", APPROVER))
-        assert (count_incidents(session, theirs), count_incidents(session, ours)) == (0, 2)
-        session.execute(update(Campaign).values(organisation_id=theirs.organisation_id))
-        assert count_incidents(session, theirs) == 2
-        session.execute(update(Campaign).values(organisation_id=ours.organisation_id))
+    message, attempt = world.one(select(Message)), world.one(select(Attempt))
+    world.do(add_incident, kind="sent_twice", subject=f"messages:{message.id}")
+    world.do(add_incident, kind="second_gateway_id", subject=f"attempts:{attempt.id}")
+    theirs, ours = (world.user(email) for email in ("pn@loa.example", APPROVER))
+    assert [world.read(count_incidents, each) for each in (theirs, ours)] == [0, 2]
+    world.execute(update(Campaign).values(organisation_id=theirs.organisation_id))
+    assert world.read(count_incidents, theirs) == 2
+    world.execute(update(Campaign).values(organisation_id=ours.organisation_id))
     signed_in(client, "pn@loa.example")
     assert "Chưa có sự cố nào" in client.get("/admin/incidents/").text
     assert post(client, "/admin/incidents/1/seen").status_code == 404
@@ -272,6 +269,7 @@ def test_the_steps_of_a_first_campaign_are_done_when_really_done(world, client):
         found = re.search(r"(\d) trên 8 bước", home(client))
         return found[1] if found else ""
 
+    author = world.user(AUTHOR).id
     signed_in(client, AUTHOR)
     assert steps() == "0"
     campaign_id = world.draft()
@@ -280,12 +278,10 @@ def test_the_steps_of_a_first_campaign_are_done_when_really_done(world, client):
     assert steps() == "2"
     world.act(campaign_id, CampaignAction.APPROVE, APPROVER)
     assert steps() == "3"
-    with world.runtime.db.write() as session:
-        user = world.user(AUTHOR)
-        for action in ("upload.confirm", "message.test", "case.label", "report.download", "case.answer"):
-            audit.record(session, action, "uploads:1", user, world.now)
+    for action in ("upload.confirm", "message.test", "case.label", "report.download", "case.answer"):
+        world.do(audit.record, action, "uploads:1", world.user(AUTHOR), world.now)
     assert steps() == "7"
-    assert len(world.read(read_first_steps, [user.id])[user.id]) == 7
+    assert len(world.read(read_first_steps, [author])[author]) == 7
     post(client, "/admin/first-steps")
     assert steps() == ""
     post(client, "/admin/account/notices", wanted="first")

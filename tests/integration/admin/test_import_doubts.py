@@ -33,7 +33,7 @@ from tests.integration.outreach.test_units import load_kon_tum
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import UNITS, bring, local, people, write
 from tests.support.servers import both_databases
-from tests.support.uploads import PLAIN, checked, confirmed, count, files, hand_in, upload, work_on
+from tests.support.uploads import PLAIN, checked, confirmed, files, hand_in, upload, work_on
 from tests.support.world import AUTHOR, LIST, number
 
 DOUBTS = (
@@ -66,7 +66,7 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
     assert upload(world).state is UploadState.CHECKING
     work_on(world)
     assert upload(world).counts.items() >= {"rows": 4, "ok": 4, "review": 0, "reject": 0}.items()
-    assert count(world, Contact) == 0
+    assert world.count(Contact) == 0
     page = client.get("/admin/imports/1/").text
     assert "dòng sửa được ngay" not in page
     assert "Đã sửa 4 dòng của tệp này." in page
@@ -162,7 +162,7 @@ def test_a_row_of_two_people_that_is_decided_later_makes_two_and_can_be_retracte
     counts = world.one(select(ListImport)).counts
     assert (counts["created"], counts["review"], sum(counts.values())) == (2, 1, 10)
     post(client, f"/admin/lists/waiting/{issue.id}/retract")
-    assert count(world, Contact) == 3  # two of them without a number
+    assert world.count(Contact) == 3  # two of them without a number
     assert world.one(select(ListImport)).counts["review"] == 2
 
 
@@ -225,12 +225,12 @@ def test_lists_are_renamed_merged_split_archived_and_removed(client, world):
     area = world.scalar(select(Contact.area_code).where(Contact.name == "Y Hlan 1"))
     post(client, f"/admin/lists/{first}/split", area=area, new_name="Đăk Ui")
     assert (members("Tổ Một"), members("Đăk Ui")) == (6, 2)
-    everybody = count(world, Contact)
+    everybody = world.count(Contact)
     post(client, f"/admin/lists/{second}/remove")
     assert members("Tổ 2") == 0
-    assert count(world, Contact) == everybody  # all of them are in another list by now
+    assert world.count(Contact) == everybody  # all of them are in another list by now
     post(client, f"/admin/lists/{first}/remove")
-    assert count(world, Contact) == everybody - 6
+    assert world.count(Contact) == everybody - 6
     client.get("/admin/lists/")  # the first view tells what was removed
     page = client.get("/admin/lists/").text
     assert "Tổ Một" not in page
@@ -243,7 +243,7 @@ def stored_by_half(client, world, monkeypatch):
     checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
     work_on(world, stops=[False, True])
-    assert count(world, Contact) == 3
+    assert world.count(Contact) == 3
 
 
 @both_databases
@@ -254,7 +254,7 @@ def test_a_cancelled_import_takes_back_what_it_has_stored(client, world, monkeyp
     work_on(world)
     assert upload(world).state is UploadState.CANCELLED
     assert "đã được hoàn tác" in client.get("/admin/imports/1/").text
-    assert count(world, Contact) == count(world, Phone) == count(world, Membership) == 0
+    assert world.count(Contact) == world.count(Phone) == world.count(Membership) == 0
     assert files(world) == []
 
 
@@ -267,7 +267,7 @@ def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(client, wor
     work_on(world)
     assert upload(world).state is UploadState.FAILED
     assert "bị thay đổi" in client.get("/admin/imports/1/").text
-    assert count(world, Contact) == 0
+    assert world.count(Contact) == 0
 
 
 def test_an_import_is_undone_at_any_time(client, world):
@@ -276,7 +276,7 @@ def test_an_import_is_undone_at_any_time(client, world):
     assert "Hoàn tác lần nhập" in client.get("/admin/imports/1/").text
     post(client, "/admin/imports/1/undo")
     work_on(world)
-    assert count(world, Contact) == count(world, Phone) == 0
+    assert world.count(Contact) == world.count(Phone) == 0
     assert "đã hoàn tác" in client.get(f"/admin/lists/{world.list_id}/").text
     again = post(client, "/admin/imports/1/undo")
     assert "không hoàn tác được nữa" in again.text
@@ -302,7 +302,7 @@ def test_taking_back_that_broke_off_is_asked_for_again(client, world, monkeypatc
     post(client, "/admin/imports/1/undo")
     work_on(world)
     assert upload(world).state is UploadState.CANCELLED
-    assert count(world, Contact) == 0
+    assert world.count(Contact) == 0
     assert "/admin/imports/1/undo" not in client.get("/admin/imports/1/").text
 
 
@@ -328,7 +328,7 @@ def test_an_import_that_ends_its_worker_three_times_is_given_up(client, world, m
     work_on(world)  # takes back what was stored
     assert upload(world).state is UploadState.FAILED
     assert "đã thử 3 lần" in client.get("/admin/imports/1/").text
-    assert count(world, Contact) == 0
+    assert world.count(Contact) == 0
 
 
 def test_a_file_that_nobody_confirms_is_removed_after_some_days(client, world):

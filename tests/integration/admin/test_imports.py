@@ -27,7 +27,7 @@ from tests.support.admin_client import post, signed_in
 from tests.support.list_files import write_xlsx
 from tests.support.servers import both_databases
 from tests.support.tables import cases
-from tests.support.uploads import PLAIN, SAMPLE, checked, confirmed, count, files, hand_in, upload, work_on
+from tests.support.uploads import PLAIN, SAMPLE, checked, confirmed, files, hand_in, upload, work_on
 from tests.support.world import AUTHOR
 
 
@@ -44,7 +44,7 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(client
     assert "Chưa có gì được lưu." in page.text
     counts = {"rows": 110, "ok": 83, "review": 2, "reject": 25, "duplicates": 6, "known": 0}
     assert upload(world).counts.items() >= counts.items()
-    assert count(world, Contact) == 0
+    assert world.count(Contact) == 0
 
     post(client, "/admin/imports/1/confirm")
     assert work_on(world)
@@ -85,14 +85,14 @@ def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     with pytest.raises(KeyboardInterrupt):
         work_on(world)
     monkeypatch.setattr(uploads, "store_rows", store)
-    assert upload(world).progress == count(world, Contact) == 3 * killed_after
+    assert upload(world).progress == world.count(Contact) == 3 * killed_after
     assert not work_on(world)  # its lease still runs
     later = datetime.now(UTC) + timedelta(minutes=1)
     assert world.read(uploads.uploads_to_process, now=later) == [1]
     world.execute(update(Upload).values(due_at=datetime.now(UTC)))
     assert work_on(world)
     assert upload(world).state is UploadState.DONE
-    assert count(world, Contact) == count(world, ContactPhone) == 7
+    assert world.count(Contact) == world.count(ContactPhone) == 7
 
 
 def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(client, world, monkeypatch):
@@ -122,7 +122,7 @@ def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(client, world, monkey
     work_on(world, stops=[False, True])
     assert (upload(world).progress, upload(world).state) == (3, UploadState.STORING)
     work_on(world)
-    assert (count(world, Contact), upload(world).state) == (7, UploadState.DONE)
+    assert (world.count(Contact), upload(world).state) == (7, UploadState.DONE)
 
 
 def test_the_same_file_again_adds_nobody(client, world):
@@ -135,7 +135,7 @@ def test_the_same_file_again_adds_nobody(client, world):
         assert "0905000001" not in page
         confirmed(client, world, upload_id)
     assert upload(world, 2).counts["known"] == 7
-    assert count(world, Contact) == 7
+    assert world.count(Contact) == 7
 
 
 def test_a_file_changed_behind_the_preview_is_refused(client, world):
@@ -144,7 +144,7 @@ def test_a_file_changed_behind_the_preview_is_refused(client, world):
     file.write_text(PLAIN.replace("A Thun", "Y Hlan"), encoding="utf-8")
     confirmed(client, world)
     assert "bị thay đổi" in client.get("/admin/imports/1/").text
-    assert count(world, Contact) == 0
+    assert world.count(Contact) == 0
 
 
 @cases(
@@ -193,7 +193,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client, world):
     work_on(world, 1)
     assert upload(world, 1).counts["ok"] == 1
     confirmed(client, world)
-    assert (count(world, Contact), count(world, Phone)) == (4, 1)
+    assert (world.count(Contact), world.count(Phone)) == (4, 1)
     # The next file with this header needs nobody.
     hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
     work_on(world, 2)
@@ -348,7 +348,7 @@ def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(client, worl
     assert "Trang tính này không được nhập" in page
     assert "Trang tính này không có cột số điện thoại" not in page
     confirmed(client, world)
-    assert (count(world, Contact), upload(world).counts["rows"]) == (1, 1)
+    assert (world.count(Contact), upload(world).counts["rows"]) == (1, 1)
 
 
 def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stays(
@@ -381,7 +381,7 @@ def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_s
     assert upload(world).counts.items() >= {"rows": 2, "ok": 0, "reject": 2, "at_the_door": 2}.items()
     assert "2 người không có số dùng được" in client.get("/admin/imports/1/").text
     confirmed(client, world)
-    assert (count(world, Contact), count(world, Phone)) == (2, 0)
+    assert (world.count(Contact), world.count(Phone)) == (2, 0)
     assert "2 dòng của người không có số dùng được" in client.get("/admin/imports/1/").text
 
 
@@ -460,7 +460,7 @@ def test_two_people_import_the_same_file_at_once(client, world):
     with ThreadPoolExecutor(2) as pool:
         assert all(pool.map(lambda upload_id: work_on(world, upload_id), (1, 2)))
     assert [upload(world, n).state for n in (1, 2)] == [UploadState.DONE] * 2
-    assert count(world, Contact) == count(world, Phone) == count(world, Membership) == 7
+    assert world.count(Contact) == world.count(Phone) == world.count(Membership) == 7
 
 
 def test_a_list_may_be_large_and_other_forms_not(client, world):

@@ -18,7 +18,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import Label
-from outreach.models.accounts import Area, AreaLevel, AuditEvent, Role
+from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
@@ -177,15 +177,9 @@ def test_who_has_no_number_is_offered_no_call_and_no_sms(world, client, campaign
 
 
 def test_the_list_is_narrowed_down_and_every_filter_says_how_many(world, client, campaign_id):
-    with world.runtime.db.write() as session:
-        for code, name, level, parent in (
-            ("62", "Kon Tum", AreaLevel.PROVINCE, None),
-            ("611", "Đắk Glei", AreaLevel.DISTRICT, "62"),
-            ("23341", "Đắk Glei", AreaLevel.COMMUNE, "611"),
-        ):
-            session.add(Area(code=code, name=name, kind="x", level=level, parent_code=parent))
-            session.flush()
-        session.scalars(select(Contact).order_by(Contact.id)).first().area_code = "23341"
+    world.add_areas({"611": "Đắk Glei"}, {"23341": "611"})
+    person = world.first(select(Contact.id).order_by(Contact.id))
+    world.change(Contact, person, area_code="23341")
     later = world.sent(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}", window=["00:00", "24:00"])
     here = press_help(world, 0, later)
     before = press_help(world, 1, campaign_id)

@@ -81,14 +81,9 @@ def bring(world, folder, code, list_name, *rows, header=HEADER):
     """Import rows into a list of an organisation; the import's id."""
     file = folder / f"{code}-{list_name}.csv"
     file.write_text("\n".join([header, *rows]), encoding="utf-8")
-    with world.runtime.db.write() as session:
-        owner = session.scalars(select(Organisation.id).where(Organisation.code == code)).one()
-        into = find_or_create_list(session, organisation_id=owner, name=list_name, now=world.now)
-        areas = set(session.scalars(select(Area.code)))
-        brought, _counts = import_rows(
-            session, check_list(file, GAZETTEER), into=into, file=file, known_areas=areas, now=world.now
-        )
-        return brought.id
+    into = world.do(find_or_create_list, organisation_id=world.organisation_id(code), name=list_name)
+    of = {"into": into, "file": file, "known_areas": set(world.all(select(Area.code)))}
+    return world.do(import_rows, check_list(file, GAZETTEER), **of)[0].id
 
 
 @pytest.fixture
@@ -197,10 +192,9 @@ def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world,
         assert attempt(remove_number, known, by=by, note="x") == "NotAllowed"
         assert attempt(lift_suppression, hidden, by=by, **lift) == "NotAllowed"
         assert attempt(reveal_number, known, by=by) == "done"
-    with world.runtime.db.read() as session:
-        with pytest.raises(NotAllowed):
-            of_exports(session, person, user=world.user(THEIR_APPROVER))
-        assert find_contact(session, person, user=world.user(NOSY)).birth_year == 1961
+    with pytest.raises(NotAllowed):
+        world.read(of_exports, person, user=world.user(THEIR_APPROVER))
+    assert world.read(find_contact, person, user=world.user(NOSY)).birth_year == 1961
     assert attempt(lift_suppression, hidden, by=PROVINCE, reason=OPT_OUT, note=" ") == "BadInput"
     assert attempt(lift_suppression, hidden, by=PROVINCE, **lift) == "done"
 

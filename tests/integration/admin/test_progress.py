@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from python_calamine import CalamineWorkbook
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from admin.app import create_app
 from campaigns.agencies.reports import submit_by_officer
@@ -628,7 +628,7 @@ def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places):
 def test_a_file_with_a_wrong_line_brings_nothing(places, line, said):
     with refuses(BadInput, says=re.escape(said)):
         bring(places, "2020-08-16,608,1,Bộ\n" + line)
-    assert places.scalar(select(func.count()).select_from(OfficialInstalls)) == 0
+    assert places.count(OfficialInstalls) == 0
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -375,7 +375,7 @@ def test_anothers_form_and_a_wrong_key_are_not_there(client, world):
     assert client.get(f"/admin/campaigns/new?key={KEY}").status_code == 404
     for key in (KEY, "short", "campaign-999999", "campaign-x"):
         assert keep(client, **written(world, key=key)).status_code == 404
-    assert world.scalar(select(func.count()).select_from(CampaignForm)) == 2  # the page's, and its draft's
+    assert world.count(CampaignForm) == 2  # the page's, and its draft's
 
 
 def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_was_typed(client, world):

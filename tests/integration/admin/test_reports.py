@@ -74,9 +74,9 @@ def downloads(world):
 
 
 def test_a_day_that_was_missed_is_prepared_by_one_and_approved_by_another(client, world, agency):
-    with world.runtime.db.write() as session:  # yesterday's report was due
-        session.execute(update(ReportForm).values(saved_at=datetime.now(UTC) - timedelta(days=3)))
-        session.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=1)))
+    # Yesterday's report was due.
+    world.execute(update(ReportForm).values(saved_at=datetime.now(UTC) - timedelta(days=3)))
+    world.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=1)))
     signed_in(client, AUTHOR)
     assert f"Chưa phát hành báo cáo ngày {show_day(YESTERDAY.isoformat())}" in client.get("/admin/").text
     assert "Chưa lập báo cáo nào." in client.get(PAGE).text

@@ -98,8 +98,7 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(client, world):
     for status in (303, 401):
         type_password(client)
         assert type_code(client, codes[0].upper()) == status
-    with world.runtime.db.read() as session:
-        dump = session.execute(select(User.totp_nonce).where(User.email == APPROVER)).scalar_one()
+    dump = world.one(select(User.totp_nonce).where(User.email == APPROVER))
     assert totp.secret not in str(dump)
 
 

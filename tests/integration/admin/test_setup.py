@@ -76,7 +76,7 @@ def write(folder, plan):
 def counts(runtime):
     with runtime.db.read() as session:
         tables = (Organisation, User, Sender, GoalEntry)
-        return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
+        return [session.scalar(select(func.count()).select_from(table)) for table in tables]
 
 
 def test_of_a_plan_that_cannot_be_carried_out_nothing_is_stored_and_a_repeat_changes_nothing(
@@ -198,8 +198,7 @@ def test_an_installation_from_nothing_to_the_first_report(installed, tmp_path):
             assert installed.reply("+84912000101", "1", gateway_id="SMwalk")
             installed.sweep()
     assert "/login/invitation/" in done["setup --from"]
-    with installed.runtime.db.read() as session:
-        found = dict(session.execute(select(Contact.name, Contact.area_code)).all())
+    found = dict(installed.rows(select(Contact.name, Contact.area_code)))
     # Today's units of Lâm Đồng, of which one has a dash in its name.
     assert found == {"Nguyễn Thị Hoa": "24781", "K' Brêu": "24871", "Trần Văn Nam": "22918"}
     with ZipFile(next((tmp_path / "bao-cao").glob("*.docx"))) as document:
@@ -379,4 +378,4 @@ def test_a_page_that_was_saved_unchanged_sets_nothing(administrator, world):
     """Else hours that are saved in training would switch off the holidays of an office that becomes live."""
     post(administrator, PAGE + "sending", opens="08:00", closes="20:00", periods="")
     post(administrator, PAGE + "budget", price_per_segment_vnd="350")
-    assert world.scalar(select(func.count()).select_from(OfficeSetting)) == 0
+    assert world.count(OfficeSetting) == 0

@@ -234,8 +234,7 @@ def test_a_session_ends_after_twelve_hours_without_a_page(client):
 def test_signing_in_and_out_stand_on_record(client, world):
     signed_in(client, AUTHOR)
     client.post("/logout", data={"csrf_token": token(client)})
-    with world.runtime.db.read() as session:
-        events = [(event.action, event.actor_id) for event in session.query(AuditEvent)]
+    events = [(event.action, event.actor_id) for event in world.all(select(AuditEvent))]
     me = world.user(AUTHOR).id
     assert events[-2:] == [("login", me), ("logout", me)]
 

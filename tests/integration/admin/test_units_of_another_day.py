@@ -7,7 +7,6 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
 from campaigns.analytics.progress import drive_of_campaign, read_progress
-from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import take_snapshot
@@ -17,13 +16,14 @@ from outreach.accounts.users import find_user
 from outreach.contacts.directory import ON_A_PAGE, ContactFilter, count_perhaps, read_page
 from outreach.contacts.move_people import load_units, move_people
 from outreach.models.accounts import Area
-from outreach.models.contacts import Contact, Membership
+from outreach.models.contacts import Contact
 from outreach.places.areas import former_units, units_of_today
 from tests.integration.admin.test_progress import answer
 from tests.integration.outreach.test_units import KON_TUM, load_kon_tum
 from tests.support.admin_client import signed_in
+from tests.support.goals import aim, count_people
 from tests.support.servers import on_sqlite
-from tests.support.world import APPROVER, AUTHOR
+from tests.support.world import APPROVER
 
 database_url = on_sqlite
 
@@ -70,10 +70,7 @@ def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_un
     load_kon_tum(world)
     settle(world, [unit.code for unit in KON_TUM])
     drive = world.drive()
-    with world.runtime.db.write() as session:
-        subject = find_subject(session, drive=drive, scope="residents", place="62")
-        officer, now = find_user(session, AUTHOR), world.now
-        set_goal(session, subject, share="50", deadline="", basis="Công văn", user=officer, now=now)
+    aim(world, "50", drive=drive)
     campaign_id = world.launch(sender="MTTQ")
     end_in_2020(world, campaign_id)
     before = read(world, campaign_id)
@@ -133,12 +130,8 @@ def test_figures_of_today_are_a_range_in_the_units_of_before(world, client):
     part, other = SPLIT.successors[:2]
     settle(world, [part, part, other])
     drive = world.drive()
-    with world.runtime.db.write() as session:
-        officer = find_user(session, AUTHOR)
-        for area in session.scalars(select(Area).where(Area.level == "commune")).all():
-            subject = find_subject(session, drive=drive, scope="residents", place=area.code)
-            values = {"value": "1000", "as_of": "2026-01-01", "source": "Công an tỉnh"}
-            enter_denominator(session, subject, **values, user=officer, now=world.now)
+    communes = world.all(select(Area.code).where(Area.level == "commune"))
+    count_people(world, dict.fromkeys(communes, "1000"), drive=drive, as_of="2026-01-01")
     campaign_id = world.launch(sender="MTTQ")
     answer(world, campaign_id, Label.INSTALLED)
     now = read(world, campaign_id)
@@ -178,18 +171,10 @@ def test_people_are_found_by_a_unit_that_ended(world, client):
     world.do(load_units, ["51"])
     world.do(move_people)
     old = next(unit for unit in KON_TUM if len(of(former_units(), unit.successors[0])) > 2)
-    with world.runtime.db.write() as session:
-        lives_in = session.scalar(select(Contact.area_code).order_by(Contact.id).limit(1))
-        target = session.scalar(
-            select(Area.code).where(Area.official_code == old.successors[0], Area.valid_to.is_(None))
-        )
-        # Somebody came to the merged commune later: of which former one nobody knows.
-        new = Contact(
-            name="Y Mới", name_key="ymoi", area_code=target, created_at=world.now, updated_at=world.now
-        )
-        session.add(new)
-        session.flush()
-        session.add(Membership(list_id=world.list_id, contact_id=new.id))
+    lives_in = world.first(select(Contact.area_code).order_by(Contact.id))
+    today = select(Area.code).where(Area.official_code == old.successors[0], Area.valid_to.is_(None))
+    # Somebody came to the merged commune later: of which former one nobody knows.
+    world.add_person("Y Mới", area_code=world.one(today))
     assert lives_in
     user = world.read(find_user, APPROVER)
     surely = world.read(read_page, user, ContactFilter(area_code=old.code))

@@ -44,9 +44,9 @@ FULL = number(0).replace("+84", "0")
 def campaign(world, client):
     world.add_people(4)
     world.add_person("Y Blốc")
-    with world.runtime.db.write() as session:
-        for place, person in enumerate(session.scalars(select(Contact).order_by(Contact.id))):
-            person.village = ("Thôn 3", "thôn 3", "Thôn 4", "Thôn 4", "Thôn 3")[place]
+    for place, person in enumerate(world.all(select(Contact.id).order_by(Contact.id))):
+        village = ("Thôn 3", "thôn 3", "Thôn 4", "Thôn 4", "Thôn 3")[place]
+        world.change(Contact, person, village=village)
     campaign_id = world.sent()
     world.set_all(MessageState.NO_REPORT)
     signed_in(client, AUTHOR)
@@ -112,12 +112,9 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
 
 
 def test_villages_of_one_name_in_two_communes_are_two_rounds(world, client, campaign):
-    with world.runtime.db.write() as session:
-        load_areas(session, UNITS)
-        people = session.scalars(select(Contact).order_by(Contact.id)).all()
-        for person, code in zip(people, ("23500", "23503", "23503", "23503", "23500"), strict=True):
-            person.village, person.area_code = "Thôn 3", code
-        first, second = (session.get_one(Area, code).full_name for code in ("23500", "23503"))
+    world.do(load_areas, UNITS)
+    world.live_in(("23500", "23503", "23503", "23503", "23500"), village="Thôn 3")
+    first, second = (world.get_one(Area, code).full_name for code in ("23500", "23503"))
     page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert re.findall(r'name="village" value="([^"*]*)"', page) == ["23500.thon3", "23503.thon3"]
     assert [f"Thôn 3, {name}" in page for name in (first, second)] == [True, True]
@@ -285,9 +282,8 @@ def test_a_sheet_of_several_communes_says_which_and_one_of_a_single_commune_does
 
 def test_of_many_villages_twenty_stand_first(world, client):
     world.add_people(22)
-    with world.runtime.db.write() as session:
-        for n, person in enumerate(session.scalars(select(Contact))):
-            person.village = f"Thôn {n + 1}"
+    for n, person in enumerate(world.all(select(Contact.id))):
+        world.change(Contact, person, village=f"Thôn {n + 1}")
     campaign = world.sent()
     world.set_all(MessageState.NO_REPORT)
     signed_in(client, AUTHOR)

@@ -20,7 +20,7 @@ from outreach.models.contacts import Contact, ImportIssue, ListImport, Membershi
 from outreach.places.areas import load_areas
 from tests.integration.campaigns.test_visit_phones import VisitPhone
 from tests.support.admin_client import signed_in
-from tests.support.lists import UNITS, bring, count, local, people, write
+from tests.support.lists import UNITS, bring, local, people, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import AUTHOR, number
@@ -65,7 +65,7 @@ def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_wi
     ]
     bring(office, write(tmp_path, *other), "Danh sách khác")
     assert at_the_door(office) == [NAME, "A Lâu", NAME, "A Lâu"]
-    assert count(office, Membership) == 3 + 4
+    assert office.count(Membership) == 3 + 4
     # Somebody with a number is not doubled by a list that does not have it, if nothing is in doubt.
     bring(office, write(tmp_path, "1,A Thun,1980,,Đắk Mar,", "2,A Thun,,Thôn 3,Đắk Mar,"), "Danh sách thứ ba")
     assert at_the_door(office)[4:] == ["A Thun"]
@@ -81,7 +81,7 @@ def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_wi
 def test_who_was_erased_comes_back_by_no_list_without_a_number(office, tmp_path):
     bring(office, write(tmp_path, ROW))
     office.erase(person_id(office))
-    assert (count(office, Contact), at_the_door(office)) == (0, [])
+    assert (office.count(Contact), at_the_door(office)) == (0, [])
     rows = [
         ROW,
         f"2,{NAME},,,Đắk Mar,",

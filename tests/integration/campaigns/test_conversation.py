@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from campaigns.cases.conversation import answer_by_sms
 from campaigns.models.messages import Message
@@ -48,7 +48,7 @@ def test_yes_to_our_offer_of_help_asks_for_help(world, campaign):
 def test_done_and_stop_in_one_message_both_count(world, campaign):
     world.reply(number(15), "cài rồi, đừng nhắn nữa", gateway_id="first")
     assert world.recipient(number(15), campaign).answer == "opt_out"
-    assert world.scalar(select(func.count()).select_from(InstallReport)) == 1
+    assert world.count(InstallReport) == 1
 
 
 def test_a_doubt_gets_one_short_answer_and_the_case_stays_open(world, campaign):

@@ -535,7 +535,7 @@ def test_two_schedulers_at_once_send_once(province, box):
     province.tick("13:31")
     assert addressees(box.take()) == sorted(LEADERS)
     assert len(province.world.read(read_issues, 1, province.day.isoformat())) == 1
-    assert province.world.scalar(select(func.count()).select_from(ReportMail)) == len(LEADERS)
+    assert province.world.count(ReportMail) == len(LEADERS)
 
 
 def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(province, box):

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import read_unknown
 from campaigns.delivery.office_phones import send_test_message
@@ -19,16 +19,12 @@ from tests.support.servers import both_databases
 from tests.support.world import number
 
 
-def count(world, table):
-    return world.scalar(select(func.count()).select_from(table)) or 0
-
-
 @both_databases
 def test_a_launch_is_undone_as_if_it_had_never_been(world):
     campaign = world.launch(people=20)
     world.act(campaign, CampaignAction.UNDO)
     assert world.status(campaign)["state"] == "approved"
-    assert [count(world, table) for table in (Outbox, Message, Recipient)] == [0, 0, 0]
+    assert [world.count(table) for table in (Outbox, Message, Recipient)] == [0, 0, 0]
     world.send()
     assert world.sent_to() == []
     # And it can be launched again, with those who are on the list by then.
@@ -128,7 +124,7 @@ def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(w
     world.send()
     assert world.sent_to() == ["+84905000999"]
     world.act(campaign, CampaignAction.UNDO)
-    assert (count(world, Message), count(world, Attempt)) == (1, 1)
+    assert (world.count(Message), world.count(Attempt)) == (1, 1)
 
 
 def test_an_answer_that_an_officer_wrote_down_is_not_lost_by_an_undo(world):

@@ -57,7 +57,7 @@ from outreach.models.contacts import (
 )
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import ERASED
-from tests.support.lists import bring, count, local, people, write
+from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, number
@@ -370,7 +370,7 @@ def test_only_an_approver_erases_and_only_at_the_persons_request(world, person):
         forget(world, ask(world, person, RequestKind.EXPORT))
     with pytest.raises(WrongState, match="request_waiting"):
         ask(world, person)
-    assert count(world, Erasure) == 0
+    assert world.count(Erasure) == 0
 
 
 def test_what_is_pressed_or_written_on_a_page_while_its_person_is_erased_leaves_nothing(world):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
 
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.open_gateways import read_fault
@@ -32,7 +31,7 @@ def settings(settings):
 
 
 def requests(world):
-    return world.scalar(select(func.count()).select_from(Attempt)) or 0
+    return world.count(Attempt)
 
 
 @pytest.mark.parametrize(

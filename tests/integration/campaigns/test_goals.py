@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
 
 from campaigns.goals.goals import (
     enter_denominator,
@@ -129,7 +128,7 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world):
             return found and (found.share, found.denominator.value if found.denominator else None)
 
     edit(goal=entered)
-    assert world.scalar(select(func.count()).select_from(GoalEntry)) == 1
+    assert world.count(GoalEntry) == 1
     assert stands() == (0.5, 60)
     edit(goal={"share": 0.6})
     assert stands() == (0.6, None)

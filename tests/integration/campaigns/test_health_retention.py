@@ -90,7 +90,7 @@ def test_after_its_time_an_answer_about_health_leads_to_nobody(world):
     assert world.scalar(select(func.count(Recipient.phone_id.distinct()))) == numbers, (
         "over a drive a number counts once, as before"
     )
-    assert world.scalar(select(func.count()).select_from(Contact)) == 4
+    assert world.count(Contact) == 4
     assert world.read(numbers_left_alone) == {number(2)}, "an opt-out is not about health"
     assert world.all(select(Wish.evidence)) == [""]
     entry = world.one(select(AuditEvent).where(AuditEvent.action == "retention.separate_health"))
@@ -148,10 +148,10 @@ def test_people_whose_answers_went_early_are_removed_with_the_others(world):
     world.reply(number(0), "da tiem roi", gateway_id="SM1")
     now = end(world, campaign, days_ago=91)
     separate_health_answers(world.runtime.db, days=DAYS, now=now)
-    assert world.scalar(select(func.count()).select_from(FormerRecipient)) == 2
+    assert world.count(FormerRecipient) == 2
     assert clear_campaign(world.runtime, campaign, days=90, now=now).people == 2
-    assert world.scalar(select(func.count()).select_from(Contact)) == 0
-    assert world.scalar(select(func.count()).select_from(FormerRecipient)) == 0
+    assert world.count(Contact) == 0
+    assert world.count(FormerRecipient) == 0
 
 
 def test_other_campaigns_keep_who_answered_what(world):

@@ -273,8 +273,8 @@ def test_two_officers_merge_the_same_pair_once(world, two):
         lambda: merge(world, *two), lambda: merge(world, two[1], two[0], APPROVER), lambda: merge(world, *two)
     )
     assert len({*found}) == 1
-    assert world.scalar(select(func.count()).select_from(PersonMerge)) == 1
-    assert world.scalar(select(func.count()).select_from(Contact)) == 1
+    assert world.count(PersonMerge) == 1
+    assert world.count(Contact) == 1
 
 
 def test_somebody_new_with_the_id_of_who_was_merged_is_somebody_else(world, two):
@@ -470,7 +470,7 @@ def test_what_the_one_who_stayed_has_of_their_own_outlives_a_decision_on_the_mer
     merge(world, kept, other)
     take_decision_back(world)
     assert numbers_of(world, kept) == [number(1), number(5)]
-    assert world.scalar(select(func.count()).select_from(Membership)) == 1
+    assert world.count(Membership) == 1
 
 
 def test_what_the_last_who_stayed_has_of_their_own_outlives_a_decision_on_the_first_row(world, tmp_path):
@@ -498,7 +498,7 @@ def test_erasing_a_merged_person_erases_both(world, two):
     world.sent()
     merge(world, *two)
     world.erase(two[0])
-    assert world.scalar(select(func.count()).select_from(PersonMerge)) == 0
+    assert world.count(PersonMerge) == 0
     assert world.all(select(Recipient.contact_id).distinct()) == [None]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from admin.app import create_app
@@ -69,7 +69,7 @@ def replies(world):
 
 
 def installs(world):
-    return world.scalar(select(func.count()).select_from(InstallReport)) or 0
+    return world.count(InstallReport)
 
 
 def test_a_push_is_stored_once_and_its_number_is_understood(channels, world, campaign):

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from docx import Document
 from limits import RateLimitItemPerHour
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import count_event, export_event, read_unheard
 from campaigns.cases.handle_case import (
@@ -73,7 +73,7 @@ def event(world):
 
 
 def say(world, body, *, sender=None, minutes=0):
-    count = world.scalar(select(func.count()).select_from(Reply))
+    count = world.count(Reply)
     now = datetime.now(UTC) + timedelta(minutes=minutes)
     reply = world.reply(sender or number(10), body, gateway_id=f"said-{count}", now=now)
     assert reply
@@ -265,7 +265,7 @@ def test_the_page_for_everybody_is_braked_and_names_112(world, event, client):
     answers = [client.post("/an-toan", data=form) for _ in range(21)]
     assert [each.status_code for each in answers] == [303] * 20 + [429]
     assert "112" in answers[-1].get_data(as_text=True)
-    assert world.scalar(select(func.count()).select_from(SafetyReport)) == 1
+    assert world.count(SafetyReport) == 1
 
 
 def test_what_is_refused_to_one_address_keeps_no_cry_of_another_from_being_taken(

@@ -7,7 +7,7 @@ from smtplib import SMTPException
 from threading import Thread
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from campaigns.analytics.open_tasks import read_open_cries
 from campaigns.cases import rescue as alert_cases
@@ -42,7 +42,7 @@ def campaign(world):
 
 
 def say(world, body, *, sender=None, at=None):
-    count = world.scalar(select(func.count()).select_from(Reply))
+    count = world.count(Reply)
     reply = world.reply(sender or number(15), body, gateway_id=f"said-{count}", now=at or world.now)
     assert reply
     return reply

@@ -12,7 +12,7 @@ from outreach.models.contacts import Contact, Phone, Upload, UploadState
 from outreach.rules.errors import BadList
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.uploads import PLAIN, count, files, upload, work_on
+from tests.support.uploads import PLAIN, files, upload, work_on
 from tests.support.world import AUTHOR
 
 PARENTS = "STT,Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ,Thôn\n"
@@ -38,7 +38,7 @@ def test_the_page_shows_it_and_undoes_it(client, world, tmp_path):
     assert "dòng lệnh" in client.get("/admin/imports/1/").text
     post(client, "/admin/imports/1/undo")
     work_on(world)
-    assert (upload(world).state, count(world, Contact)) == (UploadState.CANCELLED, 0)
+    assert (upload(world).state, world.count(Contact)) == (UploadState.CANCELLED, 0)
 
 
 def test_parents_of_one_row_are_two_people_the_one_without_a_number_to_be_visited(world, tmp_path):
@@ -48,7 +48,7 @@ def test_parents_of_one_row_are_two_people_the_one_without_a_number_to_be_visite
         assert {name: n for name, n in counts.items() if n} == {"rows": 2, outcome: 2}
         people = {each.name: each.at_the_door for each in world.all(select(Contact))}
         assert {name for name, is_visited in people.items() if is_visited} == {"A Huy"}
-        assert len(people) == count(world, Contact) == 4
+        assert len(people) == world.count(Contact) == 4
 
 
 def fail_in_the_second_part(monkeypatch, error):
@@ -72,12 +72,12 @@ def test_a_command_that_was_killed_goes_on_where_it_was_when_it_is_given_the_fil
     mend = fail_in_the_second_part(monkeypatch, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         bring(world, tmp_path)
-    assert (count(world, Contact), upload(world).state) == (3, UploadState.STORING)
+    assert (world.count(Contact), upload(world).state) == (3, UploadState.STORING)
     mend()
     world.execute(update(Upload).values(due_at=datetime.now(UTC)))  # as if its lease had run out
     done = bring(world, tmp_path)
     assert (done.id, done.counts["rows"], done.counts["created"]) == (1, 7, 7)
-    assert (count(world, Contact), count(world, Upload)) == (7, 1)
+    assert (world.count(Contact), world.count(Upload)) == (7, 1)
     again = bring(world, tmp_path)
     assert (again.id, again.counts["unchanged"]) == (2, 7)
 
@@ -89,7 +89,7 @@ def test_a_worker_goes_on_where_there_is_one(world, tmp_path, monkeypatch):
     mend()
     world.execute(update(Upload).values(due_at=datetime.now(UTC)))
     assert work_on(world)
-    assert (upload(world).state, count(world, Contact)) == (UploadState.DONE, 7)
+    assert (upload(world).state, world.count(Contact)) == (UploadState.DONE, 7)
 
 
 def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(world, tmp_path, monkeypatch):
@@ -104,5 +104,5 @@ def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(world, tmp
     with pytest.raises(BadList, match="quote_not_closed"):
         bring(world, tmp_path)
     assert upload(world).state is UploadState.FAILED
-    assert count(world, Contact) == count(world, Phone) == 0
+    assert world.count(Contact) == world.count(Phone) == 0
     assert files(world) == []

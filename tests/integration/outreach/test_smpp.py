@@ -56,8 +56,8 @@ def test_messages_are_delivered_by_receipts_in_another_base(over_smpp):
     over_smpp.send()
     over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 4})
     assert sorted(over_smpp.sent_to()) == [number(i) for i in range(4)]
-    assert over_smpp.scalar(select(func.count()).select_from(WaitingReceipt)) == 0
-    assert over_smpp.scalar(select(func.count()).select_from(Incident)) == 0
+    assert over_smpp.count(WaitingReceipt) == 0
+    assert over_smpp.count(Incident) == 0
 
 
 def test_messages_go_by_tls_to_a_centre_whose_certificate_is_trusted(over_smpp, tmp_path, monkeypatch):
@@ -232,7 +232,7 @@ def test_a_centre_that_counts_its_ids_anew_throws_no_answer_away(over_smpp):
     over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 10})
     ids = over_smpp.all(select(Attempt.gateway_id))
     assert len({str(each).partition("#")[0] for each in ids}) == 5
-    assert over_smpp.scalar(select(func.count()).select_from(Incident)) == 0
+    assert over_smpp.count(Incident) == 0
 
 
 def test_what_never_arrived_is_settled_by_no_receipt_of_another_system_or_of_our_next_message(over_smpp):

@@ -31,7 +31,7 @@ from outreach.models.contacts import (
 )
 from outreach.places.areas import load_areas
 from outreach.rules.errors import NotFound, WrongState
-from tests.support.lists import UNITS, bring, count, directory, local, write
+from tests.support.lists import UNITS, bring, directory, local, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.world import AUTHOR, LIST, number
@@ -61,7 +61,7 @@ def test_people_who_came_by_it_alone_go_with_their_numbers(office, tmp_path, lim
     bring(office, write(tmp_path, *[f"{n},A Thun {n},,,,{local(n)}" for n in (1, 2, 3)], "4,Y Rơ,41,,,hỏng"))
     assert undo(office, 1, limit=limit) == (4 if limit == 1 else 1)
     for table in (Contact, Phone, Membership, ImportIssue):
-        assert count(office, table) == 0, table
+        assert office.count(table) == 0, table
     assert office.get_one(ListImport, 1).undone_at == office.now
 
 
@@ -181,7 +181,7 @@ def test_who_has_moved_or_has_another_name_number_or_language_goes_too(office, t
         remember_languages(session, said, list_import=session.get_one(ListImport, 1))
     office.do(remove_number, person, office.phone(number(1)), note="đổi số", right_number=local(9))
     undo(office, 1)
-    assert (count(office, Contact), count(office, Phone)) == (0, 0)
+    assert (office.count(Contact), office.count(Phone)) == (0, 0)
 
 
 @both_databases
@@ -199,7 +199,7 @@ def test_the_directory_is_as_it_was_before_the_import(office, tmp_path, name):
     undo(office, 2)
     assert directory(office) == before
     assert not office.all(select(ImportChange).where(ImportChange.import_id == 2))
-    assert count(office, Phone) == 2
+    assert office.count(Phone) == 2
 
 
 def test_whom_a_later_file_of_the_list_had_too_stays_in_it(office, tmp_path):
@@ -215,7 +215,7 @@ def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office, tmp_path)
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
     office.launch()
     undo(office, 1)
-    assert count(office, Membership) == 0
+    assert office.count(Membership) == 0
     assert office.all(select(Phone.e164)) == [number(1)]
     assert office.all(select(Recipient.contact_id)) == office.all(select(Contact.id))
 
@@ -240,7 +240,7 @@ def test_each_file_of_a_list_vouches_for_those_that_it_had(office, tmp_path):
     assert [row[0] for row in directory(office)] == ["Y Hlan"]  # of the second file
     undo(office, 2)
     assert directory(office) == []
-    assert count(office, ImportSighting) == 0
+    assert office.count(ImportSighting) == 0
 
 
 def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(office, tmp_path):
@@ -441,7 +441,7 @@ def test_who_is_known_by_a_decision_alone_goes_when_it_is_taken_back(office, tmp
     decide_issue(office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, now=office.now)
     undo(office, 1)
     retract_decision(office.runtime, issue, user=user, now=office.now)
-    assert count(office, Contact) == 0
+    assert office.count(Contact) == 0
 
 
 def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office):

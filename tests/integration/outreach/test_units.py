@@ -188,7 +188,7 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world, tm
         lives_in = dict(session.execute(select(Contact.name, Contact.area_code)).all())
         assert lives_in == {"23512": "23512-2026", "23500": "23500"}
         assert session.get_one(Area, "23512-2026").full_name == "Phường Đăk Mar"
-    units = world.scalar(select(func.count()).select_from(Area))
+    units = world.count(Area)
     for lines in (
         "99999,1,Xã,\n",
         "23512,23512,Phường Đăk Mar,\n",  # for this day a second time
@@ -198,7 +198,7 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world, tm
         file.write_text(f"old_code,new_code,new_name,main\n{lines}", encoding="utf-8")
         with pytest.raises(BadInput):
             apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
-        assert world.scalar(select(func.count()).select_from(Area)) == units, lines
+        assert world.count(Area) == units, lines
     file.write_text("old_code,new_code,new_name,main\n23512,39997,Xã Đăk Mar,\n", encoding="utf-8")
     with pytest.raises(BadInput):  # of a day before the unit began
         apply_reform(world.runtime, file, day=date(2025, 8, 1), dry_run=False, now=world.now)
