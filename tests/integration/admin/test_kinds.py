@@ -39,19 +39,7 @@ from campaigns.rules.reach import ReachMeasure, ReachTotals
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
-from campaigns.visits.sheets import create_sheet
-from outreach.accounts.api_tokens import create_token
-from outreach.accounts.users import find_user
-from outreach.models.accounts import (
-    Area,
-    AreaLevel,
-    AuditEvent,
-    AuditValues,
-    Organisation,
-    OrganisationKind,
-    Right,
-    Role,
-)
+from outreach.models.accounts import Area, AreaLevel, AuditEvent, AuditValues, OrganisationKind, Role
 from outreach.models.contacts import Contact, KeptValue
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.integration.admin.test_campaigns import begun, filled, form_of, save
@@ -234,10 +222,9 @@ def test_kinds_of_one_title_have_drives_of_their_own(world):
 
 
 def describe(world, campaign_id):
-    with world.runtime.db.read() as session:
-        kinds = office_kinds(session)
-        data = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=kinds)
-        return {**data, "content": read_draft(data, kinds=kinds).content}
+    kinds = world.read(office_kinds)
+    data = world.read(describe_campaign, world.get_one(Campaign, campaign_id), kinds=kinds)
+    return {**data, "content": read_draft(data, kinds=kinds).content}
 
 
 def draft(world, kind):
@@ -313,32 +300,22 @@ def render_all(client, world, kind, agency, late):
         source=AnswerSource.SMS,
         at=now,
     )
-    with world.runtime.db.write() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        drive, user = session.get_one(Drive, campaign.drive_id), find_user(session, AUTHOR)
-        choose_drive(session, drive.id, user=user, now=datetime.now(UTC))
-        today = now.astimezone(VIETNAM).date()
-        counts = StaffCounts(10, 10, 4)
-        submit_by_officer(session, agency, counts, day=today, note="", user=user, now=now)
-        link = make_link(session, agency, holder="Chị Hoa", days=7, user=user, now=now)
-        agency_form = address_of(link, world.runtime.settings).removeprefix(
-            world.runtime.settings.public_base_url
-        )
-        save_form(session, drive.id, default_data(session, kind=kind), user=user, now=now)
-        mail = ReportMail(
-            drive_id=drive.id, purpose=Purpose.CHASE, day=today.isoformat(), organisation_id=late
-        )
-        asks_agencies = read_words(load_kinds().get(kind, MADE)).agencies
-        letter = compose_letter(session, mail, world.runtime.settings) if asks_agencies else None
-        case = session.scalars(select(Case.id).order_by(Case.id.desc())).first()
-        session.execute(update(Message).values(state=MessageState.NO_REPORT))
-        of_list = {"list_id": world.list_id, "area_code": None, "village": None, "again": False}
-        of_list |= {"officer": "Anh Tư", "check_percent": 0}
-        sheet = create_sheet(session, campaign_id, **of_list, user=user, now=now).id
-        sent = session.scalars(select(Message.text).where(Message.campaign_id == campaign_id)).all()
-        owner = session.scalars(select(Organisation.id).where(Organisation.code == "MTTQ")).one()
-        about = {"name": f"Cổng {kind}", "organisation_id": owner, "rights": list(Right), "days": 30}
-        _made, token = create_token(session, **about, user=find_user(session, ADMINISTRATOR), now=now)
+    drive = world.get_one(Campaign, campaign_id).drive_id
+    world.do(choose_drive, drive, now=datetime.now(UTC))
+    today, base = now.astimezone(VIETNAM).date(), world.runtime.settings.public_base_url
+    world.do(submit_by_officer, agency, StaffCounts(10, 10, 4), day=today, note="", now=now)
+    link = world.do(make_link, agency, holder="Chị Hoa", days=7, now=now)
+    agency_form = address_of(link, world.runtime.settings).removeprefix(base)
+    world.do(save_form, drive, world.read(default_data, kind=kind), now=now)
+    to = {"drive_id": drive, "day": today.isoformat(), "organisation_id": late}
+    asks_agencies = read_words(load_kinds().get(kind, MADE)).agencies
+    mail = ReportMail(purpose=Purpose.CHASE, **to)
+    letter = world.read(compose_letter, mail) if asks_agencies else None
+    case = world.first(select(Case.id).order_by(Case.id.desc()))
+    world.execute(update(Message).values(state=MessageState.NO_REPORT))
+    sheet = world.make_sheet(campaign_id, officer="Anh Tư", check_percent=0, now=now)
+    sent = world.all(select(Message.text).where(Message.campaign_id == campaign_id))
+    _made, token = world.token(ADMINISTRATOR, name=f"Cổng {kind}")
     post(client, f"/admin/campaigns/{campaign_id}/answers")  # of a kind about health nobody is named before
     files = build_without_issuing(world.runtime, drive.id, today, now=now)
     reach = f"/admin/campaigns/{campaign_id}/reach/"

@@ -85,9 +85,7 @@ def test_a_request_is_shown_where_it_presses(world, client, person):
 def test_the_file_for_the_person_has_all_and_runs_nothing(world, client, person):
     campaign = world.sent()
     world.reply(number(0), "@toi da cai roi", gateway_id="SM1")
-    with world.runtime.db.write() as session:
-        owner = session.get_one(ContactList, world.list_id).organisation_id
-        set_references(session, owner, {"HV-7": person})
+    world.do(set_references, world.organisation_id(), {"HV-7": person})
     signed_in(client, AUTHOR)
     ask(client, person, "export")
     path = f"/admin/requests/{requests(world)[0].id}/export"
@@ -107,10 +105,7 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(world, client, person)
     assert len(sheets) == len(told)
     assert any(NAME in sheet for sheet in sheets)
     assert not any("<f>" in sheet or "<f " in sheet for sheet in sheets)
-    events = world.all(
-        select(AuditEvent).where(AuditEvent.action == "contact.export").order_by(AuditEvent.id)
-    )
-    assert len(events) == 2
+    assert len(world.audited("contact.export")) == 2
     assert world.status(campaign)["recipients"] == 1
     world.use(full_numbers_per_hour=1)
     client = signed_in(world.app().test_client(), APPROVER)
@@ -291,10 +286,6 @@ def listed(page):
     return re.findall(r'<th scope="row"><a[^>]*>([^<]+)</a>', page)
 
 
-def entries(world, action):
-    return world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
-
-
 @both_databases
 def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(world, client, campaign):
     page = f"/admin/campaigns/{campaign}/hand-over/"
@@ -321,7 +312,7 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(world
         "a village of the commune chosen before leaves nobody out"
     )
     assert post(client, f"{page}list", answer="own-1").status_code == 422, "to whom, and what for?"
-    assert entries(world, "campaign.hand_over") == []
+    assert world.audited("campaign.hand_over") == []
     began = world.scalar(select(UserSession.began_at))
     world.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
     asked = client.get(f"{page}?answer=own-1").text
@@ -350,11 +341,11 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(world
     assert "Nơi nhận: Trạm Y tế xã" in [row[0] for row in rows[:heading]]
     assert rows[heading + 1][1:8] == ["A Thun", "1980", "Thôn 1", "07:30", "Tôi sẽ đến", local(11), ""]
     assert len(rows) == heading + 3
-    first, second = entries(world, "campaign.hand_over")
+    first, second = world.audited("campaign.hand_over")
     assert f"?answer=own-1&amp;area=&amp;village={village}" in printed, "the way back keeps the choice"
     assert (first.details["rows"], first.details["numbers"], second.details["numbers"]) == (1, 0, 2)
     people = world.all(select(Contact.id).where(Contact.name.in_(("A Thun", "Y Rơ"))))
-    assert {each.subject for each in entries(world, "contact.see_number")} == {
+    assert {each.subject for each in world.audited("contact.see_number")} == {
         f"contacts:{each}" for each in people
     }
 
@@ -401,7 +392,7 @@ def test_a_list_about_health_is_opened_on_record_first(world, client):
         post(client, f"/admin/campaigns/{campaign}/answers?then=hand_over").headers["Location"].endswith(page)
     )
     assert listed(client.get(page).text) == ["A Thun 0", "A Thun 1"]
-    assert len(entries(world, "campaign.see_answers")) == 1
+    assert len(world.audited("campaign.see_answers")) == 1
     everybody = [str(world.recipient(number(n), campaign).id) for n in (0, 1)]
     post(client, f"{page}came", came=everybody)
     card = client.get(f"/admin/campaigns/{campaign}/").text
@@ -429,7 +420,7 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, 
     assert state() == ["installed", "installed", "no_smartphone", None]
     assert world.recipient(number(14), campaign).answer == "opt_out", "who opted out is on no list"
     post(client, f"{page}came", came=shown)
-    assert [each.details for each in entries(world, "campaign.came")] == [{"rows": 2}], (
+    assert [each.details for each in world.audited("campaign.came")] == [{"rows": 2}], (
         "repeated, it is nothing new"
     )
     told = client.get(f"{page}?answer=own-1").text
@@ -443,14 +434,11 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, 
     )
     assert listed(client.get(f"{page}?answer=unanswered").text) == ["A Hờ"]
     assert "Tôi sẽ đến · Đã đến dự" in client.get(f"/admin/people/?campaign={campaign}").text
-    with world.runtime.db.read() as session:
-        own = {
-            str(number): people
-            for (_label, number), people in count_answers(session, [campaign], seen=true())[campaign].items()
-        }
-        of_drive = count_own_answers(session, [session.get_one(Campaign, campaign)], as_of=datetime.now(UTC))
-        assert (own["1"], of_drive[0].people) == (2, 2), "one campaign's totals and a drive's last answers"
-        assert find_differences(session)[1] == []
+    totals = world.read(count_answers, [campaign], seen=true())[campaign]
+    own = {str(number): people for (_label, number), people in totals.items()}
+    of_drive = world.read(count_own_answers, [world.get_one(Campaign, campaign)], as_of=datetime.now(UTC))
+    assert (own["1"], of_drive[0].people) == (2, 2), "one campaign's totals and a drive's last answers"
+    assert world.read(find_differences)[1] == []
 
     heading = ["Mã", "Họ tên", "Đã đến dự (đánh x)"]
     codes = [
@@ -485,7 +473,7 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, 
         "what somebody has said since stays"
     )
     assert last() is None, "nothing is left that could be undone"
-    assert [each.details["rows"] for each in entries(world, "campaign.undo_came")] == [1, 1]
+    assert [each.details["rows"] for each in world.audited("campaign.undo_came")] == [1, 1]
 
 
 @pytest.mark.parametrize("marked", [11, 15])
@@ -554,15 +542,8 @@ def vaccination(world):
     return vaccination
 
 
-def live_in(world, areas):
-    """The people live in these areas, in order."""
-    with world.runtime.db.write() as session:
-        for person, area in zip(session.scalars(select(Contact).order_by(Contact.id)), areas, strict=True):
-            person.area_code = area
-
-
 def contact(world, index):
-    return world.one(select(Contact.id).where(Contact.name == f"A Thun {index}"))
+    return world.contact(f"A Thun {index}")
 
 
 @both_databases
@@ -669,7 +650,7 @@ def test_the_audit_log_does_not_keep_the_answer(world, client, vaccination):
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{case.id}/label", label="installed")
     world.tell(contact(world, 2), vaccination, Label.NOT_YET)
-    entries = world.all(select(AuditEvent).where(AuditEvent.action.in_(["case.label", "contact.answer"])))
+    entries = world.audited("case.label", "contact.answer")
     assert len(entries) == 2
     assert not [entry for entry in entries if {"label", "suggested"} & set(entry.details)]
 
@@ -687,27 +668,22 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
     world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621", "a3": "621"})
     world.officer(AUDITOR, Role.AUDITOR)
     world.add_people(16)
-    where = ["a1"] * 2 + ["a2"] * 5 + ["a3"] * 9
-    live_in(world, where)
+    world.live_in(["a1"] * 2 + ["a2"] * 5 + ["a3"] * 9)
     campaign = world.launch(kind="tiem-chung", name="Tiêm", text="Mời tiêm. Trả lời 1 hoặc 2. {link}")
     for n in (0, 1, 2, 8):
         world.press(campaign, "installed", index=n)
     now = world.in_hours(1)
-    with world.runtime.db.read() as session:
-        drive = session.get_one(Drive, session.get_one(Campaign, campaign).drive_id)
-        found = {}
-        for email in (AUDITOR, AUTHOR):
-            user = session.scalars(select(User).where(User.email == email)).one()
-            page = read_progress(session, drive, user=user, runtime=world.runtime, now=now)
-            communes = {line.code: line.installed for line in page.communes["621"].lines}
-            (district,) = page.districts.lines
-            found[email] = (communes, district.installed)
-            parts = read_parts_for(session, session.get_one(Campaign, campaign), user=user)
-            areas = {area for (_step, _owner, area), totals in parts.items() if totals.answered}
-            assert areas == ({"621", "a3"} if email == AUDITOR else {"a1", "a2", "a3"})
-        snapshot = take_snapshot(
-            session, UNTIL_MIDNIGHT, drive=drive.id, day=now.astimezone(VIETNAM).date(), known_until=now
-        )
+    row, found = world.get_one(Campaign, campaign), {}
+    drive, day = world.get_one(Drive, row.drive_id), now.astimezone(VIETNAM).date()
+    for email in (AUDITOR, AUTHOR):
+        page = world.read(read_progress, drive, by=email, runtime=world.runtime, now=now)
+        communes = {line.code: line.installed for line in page.communes["621"].lines}
+        (district,) = page.districts.lines
+        found[email] = (communes, district.installed)
+        parts = world.read(read_parts_for, row, by=email)
+        areas = {area for (_step, _owner, area), totals in parts.items() if totals.answered}
+        assert areas == ({"621", "a3"} if email == AUDITOR else {"a1", "a2", "a3"})
+    snapshot = world.read(take_snapshot, UNTIL_MIDNIGHT, drive=drive.id, day=day, known_until=now)
     assert found[AUTHOR] == ({"a1": 2, "a2": 1, "a3": 1}, 4), "officers see all"
     assert found[AUDITOR][1] == 4
     assert found[AUDITOR][0]["a3"] == 1
@@ -745,7 +721,7 @@ def test_no_campaign_about_health_can_be_subtracted_from_its_drive(world, client
     world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621", "a3": "621"})
     world.officer(AUDITOR, Role.AUDITOR)
     world.add_people(60)
-    live_in(world, ["a1"] * 18 + ["a2"] * 20 + ["a3"] * 22)
+    world.live_in(["a1"] * 18 + ["a2"] * 20 + ["a3"] * 22)
     people = world.all(select(Contact.id).order_by(Contact.id))
     # All but two of the first commune and six of the second.
     world.add_list("Thêm", *people[2:18], *people[24:])
@@ -760,8 +736,7 @@ def test_no_campaign_about_health_can_be_subtracted_from_its_drive(world, client
         assert "Xã a3" in reach
         assert "Xã a1" not in reach, "with the drive it would tell of two people"
         assert "Xã a2" not in reach, "it would be what the first is not"
-    with world.runtime.db.read() as session:
-        parts = read_parts_for(session, session.get_one(Campaign, second), user=world.user(AUDITOR))
+    parts = world.read(read_parts_for, world.get_one(Campaign, second), by=AUDITOR)
     assert {area for _step, _owner, area in parts} == {"621", "a3"}
 
 
@@ -771,17 +746,11 @@ def test_figures_about_health_of_an_organisation_with_few_people_are_not_shown(w
     world.add_areas({"621": "Đắk Hà"}, {"a1": "621"})
     world.officer(AUDITOR, Role.AUDITOR)
     world.add_people(20)
-    live_in(world, ["a1"] * 20)
-    with world.runtime.db.write() as session:
-        lists = [
-            ContactList(organisation_id=owner, name=name, created_at=world.now)
-            for owner, name in ((small, "Nông dân"), (large, "Phụ nữ"))
-        ]
-        session.add_all(lists)
-        session.flush()
-        for n, member in enumerate(session.scalars(select(Membership).order_by(Membership.contact_id))):
-            if n < 9:
-                member.list_id = lists[n > 1].id
+    world.live_in(["a1"] * 20)
+    lists = [world.add_list(name, owner=owner) for owner, name in ((small, "Nông dân"), (large, "Phụ nữ"))]
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    for list_id, part in zip(lists, (people[:2], people[2:9]), strict=True):
+        world.execute(update(Membership).where(Membership.contact_id.in_(part)).values(list_id=list_id))
     campaign = world.launch(name="Tiêm", lists=["Hội viên", "HND/Nông dân", "PN/Phụ nữ"], **VACCINATION)
     world.press(campaign, "installed", index=0)
     signed_in(client, AUDITOR)
@@ -792,13 +761,10 @@ def test_figures_about_health_of_an_organisation_with_few_people_are_not_shown(w
         assert "Ủy ban MTTQ" in text
     few = client.get(f"/admin/campaigns/{campaign}/installs/?organisation={small}").text
     assert "quá ít người" in few
-    with world.runtime.db.read() as session:
-        drive = session.get_one(Campaign, campaign).drive_id
-        now = world.in_hours(1)
-        snapshot = take_snapshot(
-            session, UNTIL_MIDNIGHT, drive=drive, day=now.astimezone(VIETNAM).date(), known_until=now
-        )
-        parts = read_parts_for(session, session.get_one(Campaign, campaign), user=world.user(AUDITOR))
+    row, now = world.get_one(Campaign, campaign), world.in_hours(1)
+    until = {"day": now.astimezone(VIETNAM).date(), "known_until": now}
+    snapshot = world.read(take_snapshot, UNTIL_MIDNIGHT, drive=row.drive_id, **until)
+    parts = world.read(read_parts_for, row, by=AUDITOR)
     assert [body.name for body in snapshot.bodies] == ["Ủy ban MTTQ"]
     assert {owner for _step, owner, _area in parts} == {None}, (
         "no place is small, but with organisations it would be"

@@ -24,16 +24,7 @@ from campaigns.analytics.progress import drive_of_campaign, read_progress
 from campaigns.analytics.reach import read_reach
 from campaigns.analytics.reach_counts import store_reach
 from campaigns.cases.merge_people import merge_people
-from campaigns.delivery.record_outcomes import apply_reports
-from campaigns.goals.goals import (
-    enter_denominator,
-    find_subject,
-    import_denominators,
-    import_official,
-    latest_official,
-    read_goals,
-    set_goal,
-)
+from campaigns.goals.goals import import_denominators, import_official, latest_official, read_goals
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.figures import OfficialInstalls
 from campaigns.models.messages import Attempt, Message
@@ -48,25 +39,18 @@ from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import Table
 from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import (
-    AttemptReport,
-    AttemptState,
-    CampaignState,
-    Exclusion,
-    MessageState,
-    SkipReason,
-)
+from campaigns.rules.states import AttemptState, CampaignState, Exclusion, MessageState, SkipReason
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import read_lines
 from outreach.accounts.users import find_user
-from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.integration.campaigns.test_answer_totals import says
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
+from tests.support.goals import aim
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST
@@ -98,14 +82,10 @@ def places(world):
     world.officer(LEADER, Role.LEADER)
     world.officer(NEIGHBOUR, Role.STAFF, women)
     world.add_people(8)
-    with world.runtime.db.write() as session:
-        their_list = find_or_create_list(session, organisation_id=women, name="Phụ nữ", now=world.now).id
-        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
-        session.execute(update(Contact).where(Contact.id.in_(people[:4])).values(area_code="23281"))
-        session.execute(update(Contact).where(Contact.id.in_(people[4:])).values(area_code="23425"))
-        session.execute(
-            update(Membership).where(Membership.contact_id.in_(people[4:])).values(list_id=their_list)
-        )
+    world.live_in(["23281"] * 4 + ["23425"] * 4)
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    their_list = world.add_list("Phụ nữ", owner=women)
+    world.execute(update(Membership).where(Membership.contact_id.in_(people[4:])).values(list_id=their_list))
     return world
 
 
@@ -180,10 +160,8 @@ def test_days_add_up_and_a_withdrawn_report_leaves_its_day(places):
     campaign_id = launch(places)
     noon = datetime.now(VIETNAM).replace(hour=12)
     answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, at=noon - timedelta(days=2))
-    with places.runtime.db.write() as session:
-        first = session.scalars(select(Recipient).order_by(Recipient.id)).first()
-        assert first
-        undo_answer(session, first, now=noon - timedelta(days=1))
+    first = places.first(select(Recipient).order_by(Recipient.id))
+    places.do(undo_answer, first, now=noon - timedelta(days=1))
     days = figures(places, campaign_id).head.days
     assert [count for _, count in days] == [2, 1, 1]
     assert days[-1][0] == datetime.now(VIETNAM).date()
@@ -226,12 +204,10 @@ def test_a_large_campaign_s_reach_is_as_of_the_moment_at_which_a_worker_counted_
 def test_the_share_of_those_written_to_has_a_denominator_and_installs_of_its_own(places, client):
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE, Label.INSTALLED)
-    with places.runtime.db.write() as session:
-        recipients = session.scalars(select(Recipient.id).order_by(Recipient.id)).all()
-        # The first three were written to; the fourth told an officer at the door.
-        session.execute(
-            update(Message).where(Message.recipient_id.in_(recipients[:3])).values(state=MessageState.SENT)
-        )
+    recipients = places.all(select(Recipient.id).order_by(Recipient.id))
+    # The first three were written to; the fourth told an officer at the door.
+    written = update(Message).where(Message.recipient_id.in_(recipients[:3]))
+    places.execute(written.values(state=MessageState.SENT))
     read = figures(places, campaign_id)
     assert (read.head.line.counts.installed, read.head.line.denominator) == (3, 7)
     written = read.reach.total.share
@@ -248,10 +224,8 @@ def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_
 ):
     monkeypatch.setattr(progress, "SMALL", 0)
     of_women, path = "lanhdao.pn@loa.example", f"/admin/progress/?campaign={launch(places)}"
-    with places.runtime.db.write() as session:
-        women = find_user(session, NEIGHBOUR).organisation_id
-        places.add_officer(session, of_women, Role.LEADER, women)
-        places.add_officer(session, "bithu@loa.example", Role.LEADER)
+    places.officer(of_women, Role.LEADER, places.organisation_id("PN"))
+    places.officer("bithu@loa.example", Role.LEADER)
 
     def share(email):
         signed_in(client, email)
@@ -265,11 +239,9 @@ def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_
     assert share(of_women) == "50,0%"  # two of their own four
     assert "Huyện Kon Tum" not in client.get(path).text
     assert share(LEADER) == "0,0%"
-    with places.runtime.db.write() as session:
-        day, drive = "2020-08-01", session.scalars(select(Drive.id)).one()
-        issue = ReportIssue(drive_id=drive, day=day, n=0, snapshot={}, digest="", form={}, written_on=day)
-        issue.frozen_at = issue.prepared_at = datetime.now(UTC)
-        session.add(issue)
+    day, times = "2020-08-01", dict.fromkeys(("frozen_at", "prepared_at"), datetime.now(UTC))
+    issue = {"drive_id": places.one(select(Drive.id)), "day": day, "written_on": day, "n": 0, "digest": ""}
+    places.add(ReportIssue(**issue, snapshot={}, form={}, **times))
     assert share(LEADER) == "75,0%"  # what waits for leaders is there at once
     redis = places.runtime.redis
     for key in redis.scan_iter("loa:leaders:*"):
@@ -301,8 +273,7 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(pl
     page = client.get("/admin/progress/").text
     assert "Cần thêm 2 người mỗi ngày" in page  # four of eight, today and tomorrow
     assert "Chưa đủ số ngày để dự báo." in page
-    with places.runtime.db.write() as session:
-        session.get_one(Campaign, campaign_id).launched_at = today - timedelta(days=8)
+    places.change(Campaign, campaign_id, launched_at=today - timedelta(days=8))
     for n in (6, 3):
         answer(places, campaign_id, *[Label.INSTALLED] * (3 - n // 3), at=today - timedelta(days=n))
     page = client.get("/admin/progress/").text
@@ -311,9 +282,8 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(pl
     assert "Dự báo đến hạn" in page
     one_verdict = ("Dự kiến đạt mục tiêu khoảng ngày", "Đến hạn, dự kiến còn thiếu khoảng")
     assert sum(each in page for each in one_verdict) == 1
-    with places.runtime.db.write() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        campaign.state, campaign.ended_at = CampaignState.COMPLETED, today - timedelta(days=1)
+    ended = {"state": CampaignState.COMPLETED, "ended_at": today - timedelta(days=1)}
+    places.change(Campaign, campaign_id, **ended)
     assert "Dự báo đến hạn" in client.get("/admin/progress/").text, (
         "the last message has left, not the last answer"
     )
@@ -321,34 +291,17 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(pl
     assert "mỗi ngày" not in client.get("/admin/progress/").text  # it is reached
 
 
-def set_goal_of_the_province(world, *, people):
-    """Half of the residents, and how many there are by area."""
-    drive = world.drive()
-    with world.runtime.db.write() as session:
-        user = find_user(session, AUTHOR)
-        for scope, place, share in (("residents", "62", "50"), ("staff", "", "100")):
-            subject = find_subject(session, drive=drive, scope=scope, place=place)
-            deadline = (datetime.now(VIETNAM) + timedelta(days=3)).date().isoformat()
-            set_goal(
-                session, subject, share=share, deadline=deadline, basis="", user=user, now=datetime.now(UTC)
-            )
-        for code, value in people.items():
-            subject = find_subject(session, drive=drive, scope="residents", place=code)
-            enter_denominator(
-                session,
-                subject,
-                value=value,
-                as_of="2020-08-01",
-                source="Sở TT&TT",
-                user=user,
-                now=datetime.now(UTC),
-            )
+def set_goal_of_the_province(world):
+    """Half of the residents and all of the staff, of whom nobody knows how many there are."""
+    drive, deadline = world.drive(), (datetime.now(VIETNAM) + timedelta(days=3)).date().isoformat()
+    aim(world, "50", drive=drive, deadline=deadline)
+    aim(world, "100", drive=drive, scope="staff", place="", deadline=deadline)
 
 
 def test_of_how_many_is_not_known_until_somebody_enters_it(places, client):
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED)
-    set_goal_of_the_province(places, people={})
+    set_goal_of_the_province(places)
     head = figures(places, campaign_id).head
     assert (head.line.share, head.line.missing, head.outlook) == (None, None, Outlook.UNKNOWN)
     signed_in(client, LEADER)
@@ -365,7 +318,7 @@ def hand_in(world, agency, installed, day):
 
 def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(places, client):
     launch(places)
-    set_goal_of_the_province(places, people={})
+    set_goal_of_the_province(places)
     today = datetime.now(VIETNAM).date()
     for code in ("STTTT", "SYT"):
         made = places.organisation(code, f"Sở {code}", kind=OrganisationKind.AGENCY)
@@ -431,13 +384,10 @@ def campaign(places):
     """Eight recipients in two organisations, all written to; the first one's message arrived and they installed."""
     campaign_id = launch(places)
     places.send()
-    with places.runtime.db.write() as session:
-        first = session.scalars(select(Recipient.id).order_by(Recipient.id)).first()
-        assert first
-        session.execute(
-            update(Message).where(Message.recipient_id == first).values(state=MessageState.DELIVERED)
-        )
-        session.execute(update(Organisation).where(Organisation.code == "PN").values(name="=Hội Phụ nữ"))
+    first = places.first(select(Recipient.id).order_by(Recipient.id))
+    arrived = update(Message).where(Message.recipient_id == first)
+    places.execute(arrived.values(state=MessageState.DELIVERED))
+    places.change(Organisation, places.organisation_id("PN"), name="=Hội Phụ nữ")
     says(places, first, Label.INSTALLED)
     return campaign_id
 
@@ -462,28 +412,17 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
 
 @both_databases
 def test_each_number_leads_to_its_people_where_the_reader_may_see_them(places, campaign, client):
-    with places.runtime.db.write() as session:
-        ids = session.scalars(
-            select(Message.id)
-            .where(Message.campaign_id == campaign, Message.step_id.is_not(None))
-            .order_by(Message.id)
-        ).all()
-        for message, state, reason in (
-            (ids[1], MessageState.UNDELIVERED, None),
-            (ids[2], MessageState.SKIPPED, SkipReason.REPEATED),
-        ):
-            session.execute(
-                update(Message).where(Message.id == message).values(state=state, skip_reason=reason)
-            )
-        failed = session.get_one(Message, ids[1])
-        for n, cause in enumerate(("unknown_number", "unreachable"), start=2):
-            attempt = {"message_id": failed.id, "n": n, "phone_id": failed.phone_id, "stream_id": campaign}
-            attempt |= {"state": AttemptState.UNDELIVERED, "cause": cause, "worker": "", "body": ""}
-            session.add(Attempt(**attempt, segments=1, claimed_at=places.now))
-        left_out = session.scalars(select(Recipient.id).order_by(Recipient.id.desc())).first()
-        session.execute(
-            update(Recipient).where(Recipient.id == left_out).values(exclusion=Exclusion.NO_PHONE)
-        )
+    of_step = (Message.campaign_id == campaign, Message.step_id.is_not(None))
+    _first, failed, repeated, *_rest = places.all(select(Message).where(*of_step).order_by(Message.id))
+    places.change(Message, failed.id, state=MessageState.UNDELIVERED)
+    places.change(Message, repeated.id, state=MessageState.SKIPPED, skip_reason=SkipReason.REPEATED)
+    tried = {"message_id": failed.id, "phone_id": failed.phone_id, "stream_id": campaign, "worker": ""}
+    tried |= {"state": AttemptState.UNDELIVERED, "body": "", "segments": 1, "claimed_at": places.now}
+    places.add(
+        *(Attempt(n=n, cause=cause, **tried) for n, cause in ((2, "unknown_number"), (3, "unreachable")))
+    )
+    left_out = places.first(select(Recipient.id).order_by(Recipient.id.desc()))
+    places.change(Recipient, left_out, exclusion=Exclusion.NO_PHONE)
     path = f"/admin/campaigns/{campaign}/reach/"
     signed_in(client, AUTHOR)
     links = dict(
@@ -551,11 +490,9 @@ def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(campaign,
     page = f"/admin/campaigns/{campaign}/"
     assert "8 người" in client.get(page).text
     _first, second, third, fourth, *_others = places.all(select(Recipient).order_by(Recipient.id))
-    with places.runtime.db.write() as session:  # what the gateway took and could not send did not leave
-        phones = (third.phone_id, fourth.phone_id)
-        ids = session.scalars(select(Attempt.id).where(Attempt.phone_id.in_(phones)))
-        failed = [AttemptReport(each, AttemptState.FAILED, cause="other") for each in ids]
-        apply_reports(session, failed, now=places.now)
+    # What the gateway took and could not send did not leave.
+    of = Attempt.phone_id.in_((third.phone_id, fourth.phone_id))
+    places.report(AttemptState.FAILED, of, now=places.now, cause="other")
     places.do(merge_people, second.contact_id, third.contact_id)
     assert places.status(campaign)["recipients"] == 7
     row = places.get_one(Campaign, campaign)

@@ -23,7 +23,6 @@ from outreach.models.contacts import Contact
 from outreach.rules.errors import WrongState
 from tests.support.processes import ROOT
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR
 
 PEOPLE = 12
 
@@ -35,25 +34,19 @@ def check(world):
 
 
 def says(world, recipient_id, label, *, days=0):
+    recipient, at = world.get_one(Recipient, recipient_id), world.now + timedelta(days=days)
     with world.runtime.db.write() as session:
-        recipient = session.get_one(Recipient, recipient_id)
-        assert recipient.phone_id
-        world.answer(session, recipient, label, now=world.now + timedelta(days=days))
+        world.answer(session, recipient, label, now=at)
 
 
 def takes_back(world, recipient_id, *, days=0):
-    with world.runtime.db.write() as session:
-        undo_answer(session, session.get_one(Recipient, recipient_id), now=world.now + timedelta(days=days))
+    recipient = world.get_one(Recipient, recipient_id)
+    world.do(undo_answer, recipient, now=world.now + timedelta(days=days))
 
 
 def recipients(world):
-    return list(
-        world.all(
-            select(Recipient.id)
-            .where(Recipient.exclusion.is_(None), Recipient.contact_id.is_not(None))
-            .order_by(Recipient.id)
-        )
-    )
+    counted = (Recipient.exclusion.is_(None), Recipient.contact_id.is_not(None))
+    return world.all(select(Recipient.id).where(*counted).order_by(Recipient.id))
 
 
 @pytest.fixture
@@ -61,12 +54,9 @@ def populated(world):
     """People of three places, one of whom cannot be reached."""
     world.add_people(PEOPLE)
     world.add_person("Y Blốc")
-    with world.runtime.db.write() as session:
-        session.add_all(
-            Area(code=str(n), name=f"Nơi {n}", kind="Huyện", level=AreaLevel.DISTRICT) for n in range(3)
-        )
-        session.flush()
-        session.execute(update(Contact).values(area_code=cast(Contact.id % 3, String)))
+    places = {"kind": "Huyện", "level": AreaLevel.DISTRICT}
+    world.add(*(Area(code=str(n), name=f"Nơi {n}", **places) for n in range(3)))
+    world.execute(update(Contact).values(area_code=cast(Contact.id % 3, String)))
     return world
 
 
@@ -101,19 +91,9 @@ def test_any_history_leaves_counters_that_the_people_confirm(populated, seed, mo
 
 
 def _suppress(world, recipient_id):
-    with world.runtime.db.write() as session:
-        recipient = session.get_one(Recipient, recipient_id)
-        assert recipient.contact_id
-        assert recipient.phone_id
-        suppress_number(
-            session,
-            recipient.contact_id,
-            recipient.phone_id,
-            reason=Closing.OPT_OUT,
-            note="gọi điện xin thôi",
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+    person = world.get_one(Recipient, recipient_id)
+    told = {"reason": Closing.OPT_OUT, "note": "gọi điện xin thôi"}
+    world.do(suppress_number, person.contact_id, person.phone_id, **told)
 
 
 def _erase(world, recipient_id):

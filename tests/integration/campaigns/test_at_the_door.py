@@ -72,8 +72,7 @@ def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_wi
     again = bring(office, write(tmp_path, f"1,{NAME},1950,Thôn 3,Đắk Mar,{local(2)}"))
     assert again == ImportCounts(rows=1, updated=1)
     assert at_the_door(office) == ["A Lâu", NAME, "A Lâu", "A Thun"]
-    with office.runtime.db.write() as session:
-        undo_import_rows(session, session.get_one(ListImport, 5), limit=99, now=office.now)
+    office.do(undo_import_rows, office.get_one(ListImport, 5), limit=99)
     assert at_the_door(office) == [NAME, "A Lâu", NAME, "A Lâu", "A Thun"]
 
 
@@ -179,9 +178,8 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office, tm
     enter(first, VisitOutcome.OPT_OUT)
     enter(second, VisitOutcome.OPT_OUT)
     assert enter(second, None), "it was said twice and is taken back once"
-    with office.runtime.db.write() as session:
-        session.execute(update(VisitLine).values(contact_id=None))  # as after the time of health answers
-        assert people_left_alone(session, [person_id(office)]) == {person_id(office)}
+    office.execute(update(VisitLine).values(contact_id=None))  # as after the time of health answers
+    assert office.read(people_left_alone, [person_id(office)]) == {person_id(office)}
     assert not enter(first, None)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from admin.views.audience_cache import AudienceCache
 from campaigns.lifecycle import create_campaign
@@ -29,7 +29,7 @@ from outreach.contacts.contact import Closing
 from outreach.contacts.suppressions import newest_hasher
 from outreach.contacts.wishes import take_back
 from outreach.imports.change_list import remove_list
-from outreach.models.accounts import Area, AreaLevel, OrganisationKind
+from outreach.models.accounts import OrganisationKind
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -60,16 +60,7 @@ E = Exclusion
 @pytest.fixture
 def places(world):
     """Kon Tum with the town's commune 23281, and 23425 in another district."""
-    with world.runtime.db.write() as session:
-        for code, level, parent in (
-            ("62", AreaLevel.PROVINCE, None),
-            (TOWN, AreaLevel.DISTRICT, "62"),
-            ("617", AreaLevel.DISTRICT, "62"),
-            (COMMUNE, AreaLevel.COMMUNE, TOWN),
-            (FAR, AreaLevel.COMMUNE, "617"),
-        ):
-            session.add(Area(code=code, name=code, kind="", level=level, parent_code=parent))
-            session.flush()
+    world.add_areas({TOWN: TOWN, "617": "617"}, {COMMUNE: TOWN, FAR: "617"})
     return world
 
 
@@ -313,9 +304,8 @@ OTHERS = [
 def test_exceptions_and_lists_that_people_must_be_in_as_well(world, four_lists):
     for name, (lists, phones) in IN_LISTS.items():
         contact_id = world.add_person(name, *map(number, phones))
-        with world.runtime.db.write() as session:
-            session.execute(delete(Membership).where(Membership.contact_id == contact_id))
-            session.add_all(Membership(list_id=four_lists[each], contact_id=contact_id) for each in lists)
+        world.execute(delete(Membership).where(Membership.contact_id == contact_id))
+        world.add(*(Membership(list_id=four_lists[each], contact_id=contact_id) for each in lists))
     for wanted, reached, excluded in OTHERS:
         foreseen = foresee(world, world.draft(**wanted))
         campaign = world.launch(**wanted)
@@ -332,12 +322,10 @@ def test_exceptions_and_lists_that_people_must_be_in_as_well(world, four_lists):
 def test_a_description_names_the_other_lists_and_makes_the_same_draft(world, four_lists):
     others = {"also_in": ["MTTQ/B"], "except": ["MTTQ/C", "MTTQ/D"]}
     campaign_id = world.draft(lists=["A"], **others)
-    with world.runtime.db.read() as session:
-        described = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=load_kinds())
+    described = world.read(describe_campaign, world.get_one(Campaign, campaign_id), kinds=load_kinds())
     assert {key: described[key] for key in others} == others
     again = world.draft(**described)
-    with world.runtime.db.read() as session:
-        assert describe_campaign(session, session.get_one(Campaign, again), kinds=load_kinds()) == described
+    assert world.read(describe_campaign, world.get_one(Campaign, again), kinds=load_kinds()) == described
     with refuses(BadCampaign, says="Không có"):
         world.draft(lists=["A"], **{"except": ["Không có"]})
     author = world.user(AUTHOR)
@@ -391,11 +379,10 @@ def test_of_people_who_share_phones_each_is_written_to_where_there_is_one_for_ea
         world.add_person(f"A {n}", *map(number, theirs))
     campaign = world.draft()
     assert foresee(world, campaign)[0] == written_to
-    with world.runtime.db.write() as session:
-        freeze_audience(session, session.get_one(Campaign, campaign))
-        frozen, _excluded = count_audience(session, campaign)
-        who = select(Recipient.phone_id).where(Recipient.exclusion.is_(None))
-        assert len({*session.scalars(who)}) == frozen == written_to
+    world.do(freeze_audience, world.get_one(Campaign, campaign))
+    frozen, _excluded = world.read(count_audience, campaign)
+    who = select(Recipient.phone_id).where(Recipient.exclusion.is_(None))
+    assert len({*world.all(who)}) == frozen == written_to
 
 
 @pytest.mark.parametrize(("seed", "most"), [(1, 60), pytest.param(2, 40, marks=pytest.mark.rest)])
@@ -500,8 +487,7 @@ def test_a_count_that_another_version_of_the_program_kept_is_made_anew(world, mo
         cache = AudienceCache(
             world.runtime.db, redis, passes_opt_outs=False
         )  # of a web process that has just started
-        with world.runtime.db.read() as session:
-            return cache.of_campaign(session, session.get_one(Campaign, campaign_id)).recipients
+        return world.read(cache.of_campaign, world.get_one(Campaign, campaign_id)).recipients
 
     assert people() == 3
     [name] = redis.keys("loa:audience:*")
@@ -515,18 +501,14 @@ def test_nobody_waits_for_many_people_to_be_read_again_while_an_older_count_is_t
     for name, value in (("_KEPT_IF_TOOK_S", 0.0), ("_KEEP_AT_LEAST_S", 0.0), ("_KEEP_FACTOR", 0.0)):
         monkeypatch.setattr(f"admin.views.audience_cache.{name}", value)
     world.add_people(3)
-    campaign_id, cache = (
-        world.draft(),
-        AudienceCache(world.runtime.db, world.runtime.redis, passes_opt_outs=False),
-    )
+    cache = AudienceCache(world.runtime.db, world.runtime.redis, passes_opt_outs=False)
+    campaign_id = world.draft()
 
     def people():
-        with world.runtime.db.read() as session:
-            return cache.of_campaign(session, session.get_one(Campaign, campaign_id)).recipients
+        return world.read(cache.of_campaign, world.get_one(Campaign, campaign_id)).recipients
 
     assert people() == 3
-    with world.runtime.db.write() as session:
-        opt_out(world, session, number(0), 1, source=WishSource.OFFICER)
+    opt_out(world, number(0), 1, source=WishSource.OFFICER)
     assert people() == 3
     wait_until(lambda: people() == 2)
     with cache._loading:  # the last look has begun another count
@@ -538,16 +520,13 @@ def test_what_others_campaigns_were_told_about_health_cannot_be_asked_for(places
     """An audience of one person by earlier answers would tell an organisation what was answered to another."""
     person = places.add_person("Y Một", number(900))
     earlier = places.launch(kind="tiem-chung", text="Mời tiêm. TC thôi nhận tin")
-    with places.runtime.db.write() as session:
-        other = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
-        campaign = session.get_one(Campaign, earlier)
-        assert campaign.is_health
-        campaign.organisation_id = campaign.organisation_id if is_own else other.id
-        told = session.scalars(select(Recipient).where(Recipient.contact_id == person)).one()
-        told.answer = Label.INSTALLED
+    assert places.get_one(Campaign, earlier).is_health
+    owner = places.organisation_id() if is_own else places.organisation(below=None)
+    places.change(Campaign, earlier, organisation_id=owner)
+    told = update(Recipient).where(Recipient.contact_id == person)
+    places.execute(told.values(answer=Label.INSTALLED))
     asks = places.draft(kind="tiem-chung", text="Mời tiêm. TC thôi nhận tin", answered="installed")
     foreseen = foresee(places, asks)
-    with places.runtime.db.write() as session:
-        freeze_audience(session, session.get_one(Campaign, asks))
-        assert foreseen == count_audience(session, asks)
+    places.do(freeze_audience, places.get_one(Campaign, asks))
+    assert foreseen == places.read(count_audience, asks)
     assert foreseen[0] == is_own

@@ -27,8 +27,7 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import send_second_wave
 from outreach.accounts.users import create_organisation, find_user
 from outreach.contacts.lists import record_basis
-from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, OrganisationKind, Role, User
-from outreach.models.contacts import ContactList
+from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role, User
 from outreach.rules.errors import BadCampaign, BadInput, LoaError, NotAllowed, NotFound, WrongState
 from tests.integration.campaigns.test_lifecycle import state
 from tests.support.admin_client import post, signed_in
@@ -377,10 +376,9 @@ def test_live_hours_in_which_nothing_may_leave_are_refused(world):
 
 
 def test_training_needs_no_permission(world):
-    with world.runtime.db.read() as session:
-        require_permit(session, is_live=False)
-        with pytest.raises(WrongState):
-            require_permit(session, is_live=True)
+    world.read(require_permit, is_live=False)
+    with pytest.raises(WrongState):
+        world.read(require_permit, is_live=True)
 
 
 def test_the_page_shows_each_check_with_what_to_do_and_takes_the_permission(world, client):
@@ -412,38 +410,27 @@ def add_user(world, role, *, organisation="MTTQ", area=None, email=""):
 
 
 def test_a_campaign_is_seen_by_its_organisation_and_those_above(world):
-    with world.runtime.db.write() as session:
-        for code, level, parent in (
-            ("62", AreaLevel.PROVINCE, None),
-            ("608", AreaLevel.DISTRICT, "62"),
-            ("617", AreaLevel.DISTRICT, "62"),
-        ):
-            session.add(Area(code=code, name=code, kind="", level=level, parent_code=parent))
-            session.flush()
-        for code, parent, area in (
-            ("HPN", None, "62"),
-            ("HPN-608", "HPN", "608"),
-            ("HPN-617", "HPN", "617"),
-            ("DOAN", None, "62"),
-        ):
-            made = create_organisation(
-                session, code=code, name=code, kind=OrganisationKind.MASS, area_code=area, parent_code=parent
-            )
-            session.add(ContactList(organisation_id=made.id, name=f"{code} 1", created_at=world.now))
+    world.add_areas({"608": "608", "617": "617"})
+    for code, parent, area in (
+        ("HPN", None, "62"),
+        ("HPN-608", "HPN", "608"),
+        ("HPN-617", "HPN", "617"),
+        ("DOAN", None, "62"),
+    ):
+        about = {"code": code, "name": code, "area_code": area, "parent_code": parent}
+        made = world.do(create_organisation, kind=OrganisationKind.MASS, **about)
+        world.add_list(f"{code} 1", owner=made.id)
     author = add_user(world, Role.STAFF, organisation="HPN-608", email="author@loa.example")
-    with world.runtime.db.write() as session:
-        user = find_user(session, author)
-        draft = read_draft({**LEAST, "lists": ["HPN-608 1"]}, kinds=load_kinds())
-        campaign = create_campaign(session, draft, user=user, now=world.now).id
-        # Lists of others are as good as not there.
-        for name in ("HPN-617 1", "DOAN 1", LIST):
-            with refuses(BadCampaign, says=name):
-                create_campaign(
-                    session,
-                    read_draft({**LEAST, "lists": [name]}, kinds=load_kinds()),
-                    user=user,
-                    now=world.now,
-                )
+
+    def write(name):
+        draft = read_draft({**LEAST, "lists": [name]}, kinds=load_kinds())
+        return world.do(create_campaign, draft, by=author).id
+
+    campaign = write("HPN-608 1")
+    # Lists of others are as good as not there.
+    for name in ("HPN-617 1", "DOAN 1", LIST):
+        with refuses(BadCampaign, says=name):
+            write(name)
 
     sees = {
         ("HPN-608", None): True,
@@ -465,13 +452,11 @@ def test_a_campaign_is_seen_by_its_organisation_and_those_above(world):
         email = add_user(
             world, Role.STAFF, organisation=organisation, area=area, email=f"u{index}@loa.example"
         )
-        with world.runtime.db.read() as session:
-            user = find_user(session, email)
-            if is_seen:
-                assert find_campaign(session, campaign, user=user).id == campaign
-                continue
+        if is_seen:
+            assert world.read(find_campaign, campaign, by=email).id == campaign
+            continue
         # Not to be told from a campaign that is not there.
         for action in (A.SUBMIT, A.CANCEL, A.APPROVE):
             with pytest.raises(NotFound, match=str(campaign)):
-                perform_action(world.runtime, campaign, action, user=user, now=world.now)
+                perform_action(world.runtime, campaign, action, user=world.user(email), now=world.now)
     assert state(world, campaign) is C.DRAFT

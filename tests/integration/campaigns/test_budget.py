@@ -15,9 +15,8 @@ PRICE = 350
 
 def panel(world, campaign_id):
     world.runtime.redis.flushdb()
-    with world.runtime.db.read() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        return read_sending_panel(session, campaign, datetime.now(UTC), runtime=world.runtime)
+    campaign = world.get_one(Campaign, campaign_id)
+    return world.read(read_sending_panel, campaign, datetime.now(UTC), runtime=world.runtime)
 
 
 def approved(world, **changes):

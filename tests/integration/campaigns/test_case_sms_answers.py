@@ -152,8 +152,7 @@ def test_who_opted_out_is_not_written_to_before_or_after(world):
 def test_an_officer_is_told_that_who_asks_from_another_number_than_they_opted_out_on_gets_no_answer(world):
     case_id = asked(world)
     contact_id = world.recipient(number(0), 1).contact_id or 0
-    with world.runtime.db.write() as session:
-        opt_out(world, session, None, contact_id, source=WishSource.DOOR)
+    opt_out(world, None, contact_id, source=WishSource.DOOR)
     with pytest.raises(WrongState, match="number_takes_no_messages"):
         answer(world, case_id)
 
@@ -232,19 +231,18 @@ def test_kept_texts_are_an_organisations_own_and_those_above_it(world):
 
 def test_a_kept_text_is_offered_in_campaigns_of_its_kind_and_a_general_one_in_all(world):
     author = world.user(AUTHOR)
-    with world.runtime.db.write() as session:
-        for title, kind in (("Gọi lại", ""), ("Cách cài", "bluezone"), ("Nơi tránh trú", "bao-lu")):
-            save_text(session, title=title, text="Chao.", text_id=None, kind=kind, user=author, now=world.now)
-        with pytest.raises(BadInput):
-            save_text(session, title="x", text="x", text_id=None, kind="la", user=author, now=world.now)
-        of_removed = SavedText(title="Loại cũ", text="Chao.", kind="da-bo", changed_by=author.id)
-        of_removed.organisation_id, of_removed.changed_at = author.organisation_id, world.now
-        session.add(of_removed)  # its kind was removed since
-        session.flush()
-        offered = {
-            kind: [each.title for each in list_texts(session, author, kind)]
-            for kind in ("bao-lu", "bluezone", "khao-sat", None)
-        }
+    given = {"text": "Chao.", "text_id": None, "now": world.now}
+    for title, kind in (("Gọi lại", ""), ("Cách cài", "bluezone"), ("Nơi tránh trú", "bao-lu")):
+        world.do(save_text, title=title, kind=kind, **given)
+    with pytest.raises(BadInput):
+        world.do(save_text, title="x", kind="la", **given)
+    # Its kind was removed since.
+    by = {"changed_by": author.id, "changed_at": world.now, "organisation_id": author.organisation_id}
+    world.add(SavedText(title="Loại cũ", text="Chao.", kind="da-bo", **by))
+    offered = {
+        kind: [each.title for each in world.read(list_texts, author, kind)]
+        for kind in ("bao-lu", "bluezone", "khao-sat", None)
+    }
     assert offered == {
         "bao-lu": ["Nơi tránh trú", "Gọi lại", "Loại cũ"],
         "bluezone": ["Cách cài", "Gọi lại", "Loại cũ"],

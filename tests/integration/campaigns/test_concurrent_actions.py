@@ -168,9 +168,8 @@ def test_two_administrators_who_shut_each_other_out_leave_one(world, how):
         at_once(shut_out(one, two), shut_out(two, one))
         left = world.all(select(User).where(User.role == Role.ADMINISTRATOR, User.is_active))
         assert len(left) == 1
-        with world.runtime.db.write() as session:
-            both = update(User).where(User.email.in_(emails))
-            session.execute(both.values(is_active=True, role=Role.ADMINISTRATOR))
+        both = update(User).where(User.email.in_(emails))
+        world.execute(both.values(is_active=True, role=Role.ADMINISTRATOR))
 
 
 @pytest.mark.parametrize("ends", ["disabled", "given another password"])

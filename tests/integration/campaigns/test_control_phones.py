@@ -135,12 +135,9 @@ def test_a_link_of_no_copy_opens_nothing(world):
 
 
 def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world):
-    with world.runtime.db.write() as session:
-        [(first, _), (second, _)] = read_control_phones(session)
-        phone = Phone(e164=second.e164, created_at=world.now)
-        session.add(phone)
-        session.flush()
-        opt_out(world, session, second.e164)
+    [(first, _), (second, _)] = world.read(read_control_phones)
+    world.add(Phone(e164=second.e164, created_at=world.now))
+    opt_out(world, second.e164)
     world.do(remove_control_phone, first.id, by=ADMINISTRATOR, now=datetime.now(UTC))
     with pytest.raises(NotFound):
         world.do(remove_control_phone, first.id, by=ADMINISTRATOR, now=datetime.now(UTC))

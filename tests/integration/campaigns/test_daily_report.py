@@ -52,8 +52,6 @@ from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.rules.visits import VisitOutcome
 from campaigns.sweep import send_second_wave
 from campaigns.visits.results import enter_results
-from campaigns.visits.sheets import create_sheet
-from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
@@ -116,16 +114,9 @@ class Province:
         return self.world.user(AUTHOR)
 
     def hand_in(self, agency, clock, *, installed, note=""):
-        self.world.do(
-            submit_report,
-            agency,
-            StaffCounts(120, 100, installed),
-            drive=1,
-            day=self.day,
-            note=note,
-            channel=ReportChannel.FORM,
-            now=self.at(clock),
-        )
+        counts, at = StaffCounts(120, 100, installed), {"day": self.day, "now": self.at(clock)}
+        told = {"drive": 1, "note": note, "channel": ReportChannel.FORM}
+        self.world.do(submit_report, agency, counts, **told, **at)
 
     def answer(self, index, clock):
         """A resident presses "installed" at an hour of the day, whenever that becomes known."""
@@ -228,9 +219,9 @@ def test_at_the_deadline_without_approval_there_is_an_alarm_and_no_report(provin
     assert addressees(mails) == sorted([AUTHOR, APPROVER, "chutich@loa.example"])
     assert "chưa được phê duyệt" in body(mails[0][1])
     runtime, iso = province.world.runtime, province.day.isoformat()
-    with runtime.db.read() as session:
-        assert read_alarm(session, 1, province.day) is Alarm.UNAPPROVED
-        assert read_files(session, 1, iso) == {}
+    world = province.world
+    assert world.read(read_alarm, 1, province.day) is Alarm.UNAPPROVED
+    assert world.read(read_files, 1, iso) == {}
     # `reports daily` writes it all the same, marked as a draft.
     drafts = build_without_issuing(runtime, 1, province.day, now=province.at("14:05"))
     assert {kind: "DỰ THẢO" in words_of(drafts[kind], kind) for kind in (FileKind.DOCX, FileKind.XLSX)} == {
@@ -239,26 +230,18 @@ def test_at_the_deadline_without_approval_there_is_an_alarm_and_no_report(provin
     }
     # The next morning it is a day that was missed, until two people made it good.
     day_after = province.day + timedelta(days=1)
-    with runtime.db.read() as session:
-        assert province.day in read_missed_days(session, 1, today=day_after)
+    assert province.day in world.read(read_missed_days, 1, today=day_after)
     province.approve("14:30")
-    with runtime.db.write() as session:
-        leader = find_user(session, "chutich@loa.example")
-        assert read_waiting_reports(session, leader) == []
+    assert world.read(read_waiting_reports, world.user("chutich@loa.example")) == []
     assert province.tick("14:31") == [D.ISSUE, D.DELIVER]
-    with runtime.db.read() as session:
-        assert province.day not in read_missed_days(session, 1, today=day_after)
+    assert province.day not in world.read(read_missed_days, 1, today=day_after)
     assert "DỰ THẢO" not in words_of(province.files()[f"report-{iso}.docx"], FileKind.DOCX)
 
 
 def test_who_prepared_a_report_does_not_approve_it_and_what_was_read_is_what_is_approved(province):
     province.tick("13:30")
-    runtime, iso, first, second = (
-        province.world.runtime,
-        province.day.isoformat(),
-        province.at("13:31"),
-        province.at("13:32"),
-    )
+    runtime, iso = province.world.runtime, province.day.isoformat()
+    first, second = province.at("13:31"), province.at("13:32")
     officer, approver = province.officer(), province.world.user(APPROVER)
     with pytest.raises(WrongState, match="report_prepared_anew"):
         approve_report(runtime, 1, iso, prepared_at="", user=approver, now=first)
@@ -277,8 +260,7 @@ def test_who_prepared_a_report_does_not_approve_it_and_what_was_read_is_what_is_
     words = " ".join(words_of(province.files()[f"report-{iso}.docx"], FileKind.DOCX))
     assert "Nhận xét: Mưa lớn." in words
     assert "1. Thêm xe." in words
-    with runtime.db.read() as session:
-        assert verify_issues(session) == (1, [])
+    assert province.world.read(verify_issues) == (1, [])
 
 
 def test_fifty_late_entries_in_an_evening_make_one_correction_after_a_person_s_word(province, box):
@@ -290,25 +272,19 @@ def test_fifty_late_entries_in_an_evening_make_one_correction_after_a_person_s_w
         if n % 10 == 9:
             assert province.tick(f"{17 + n // 10}:30") == []  # noted, and left to a person
     runtime, iso = province.world.runtime, province.day.isoformat()
-    with runtime.db.read() as session:
-        [change] = [
-            each
-            for each in session.get_one(ReportDay, (1, iso)).pending
-            if each["what"] == "Sở Y tế: số người đã cài đặt"
-        ]
-        assert (change["before"], change["after"]) == (30, 80)  # the figure that was printed
+    changed = province.world.get_one(ReportDay, (1, iso)).pending
+    [change] = [each for each in changed if each["what"] == "Sở Y tế: số người đã cài đặt"]
+    assert (change["before"], change["after"]) == (30, 80)  # the figure that was printed
     officer = province.officer()
     correct(runtime, 1, province.day, user=officer, now=province.at("22:00"))
     province.hand_in(province.health, "22:05", installed=99)
-    correct(
-        runtime, 1, province.day, user=officer, now=province.at("22:06")
-    )  # the same one, with what came since
+    # The same one, with what came since.
+    correct(runtime, 1, province.day, user=officer, now=province.at("22:06"))
     province.approve("22:10")
     assert province.tick("22:11") == [D.ISSUE, D.DELIVER]
     assert len(box.take()) == len(LEADERS)
-    with runtime.db.read() as session:
-        issues = read_issues(session, 1, iso)
-        changes = {each["what"]: (each["before"], each["after"]) for each in issues[-1].changes}
+    issues = province.world.read(read_issues, 1, iso)
+    changes = {each["what"]: (each["before"], each["after"]) for each in issues[-1].changes}
     assert [issue.n for issue in issues] == [0, 1]
     assert changes == {
         "Cộng các cơ quan, đơn vị đủ số liệu: số người đã cài đặt": (30, 99),
@@ -464,12 +440,11 @@ def test_what_was_sent_again_or_to_the_right_address_and_taken_ends_the_alarm(
     else:
         box.put_off.clear()
     box.take()
-    with province.world.runtime.db.write() as session:
-        user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
-        iso = province.day.isoformat()
-        if is_sent_again:
-            send_again(session, 1, iso, province.world.runtime.settings, user=user, now=province.at("13:50"))
-        assert read_alarm(session, 1, province.day) is Alarm.UNDELIVERED
+    world, iso = province.world, province.day.isoformat()
+    user = world.officer("tinh@loa.example")
+    if is_sent_again:
+        world.do(send_again, 1, iso, world.runtime.settings, by=user, now=province.at("13:50"))
+    assert world.read(read_alarm, 1, province.day) is Alarm.UNDELIVERED
     province.tick("13:51")
     assert province.world.read(read_alarm, 1, province.day) is None
     again = [LEADERS[1]] if is_sent_again else []
@@ -513,14 +488,12 @@ def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correc
 
 
 def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(province, monkeypatch):
-    other = province.world.drive("tiem-chung")
-    with province.world.runtime.db.write() as session:
-        form = session.scalars(select(ReportForm)).one()
-        session.add(
-            ReportForm(drive_id=other, data=form.data, saved_by=form.saved_by, saved_at=form.saved_at)
-        )
-        session.execute(update(ReportForm).where(ReportForm.drive_id == 1).values(data={}))
-        session.execute(update(Campaign).values(drive_id=other))
+    world = province.world
+    other = world.drive("tiem-chung")
+    form = world.one(select(ReportForm))
+    world.add(ReportForm(drive_id=other, data=form.data, saved_by=form.saved_by, saved_at=form.saved_at))
+    world.execute(update(ReportForm).where(ReportForm.drive_id == 1).values(data={}))
+    world.execute(update(Campaign).values(drive_id=other))
     with pytest.raises(BadInput):
         province.tick("13:30")
     assert province.world.read(newest_issue, other, province.day.isoformat())
@@ -541,8 +514,8 @@ def test_two_schedulers_at_once_send_once(province, box):
 def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(province, box):
     province.publish("13:30")
     first = {mail["Message-ID"] for _, mail in box.take()}
-    with province.world.runtime.db.write() as session:  # killed after sending, before it was noted
-        session.execute(update(ReportMail).values(sent_at=None))
+    # Killed after sending, before it was noted.
+    province.world.execute(update(ReportMail).values(sent_at=None))
     assert province.tick("13:31") == []
     assert province.tick("13:34") == [D.DELIVER]
     assert {mail["Message-ID"] for _, mail in box.take()} == first
@@ -584,23 +557,14 @@ def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(provin
     def told(day):
         return ActivityEntry(Means.RADIO, day, day, 3, None, "Đài huyện", "Đăk Glei", "")
 
-    with province.world.runtime.db.write() as session:
-        user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
-        front = find_user(session, AUTHOR).organisation_id
-        assert front is not None
-        where = {"area": "62", "organisation_id": front, "campaign_id": None}
-        made = add_activity(
-            session, told(province.day), **where, form_key="", user=user, now=province.at("10:00")
-        )
-        entry_id, version = made.entry_id, made.id
+    world = province.world
+    by = world.officer("tinh@loa.example")
+    where = {"area": "62", "organisation_id": world.organisation_id(), "campaign_id": None}
+    at = province.at("10:00")
+    made = world.do(add_activity, told(province.day), **where, form_key="", by=by, now=at)
     province.publish("13:30")
-    with province.world.runtime.db.write() as session:
-        user = find_user(session, "tinh@loa.example")
-        later = told(province.day + timedelta(days=1))
-        assert entry_id is not None
-        correct_activity(
-            session, entry_id, later, version=version, **where, user=user, now=province.at("14:00")
-        )
+    later, at = told(province.day + timedelta(days=1)), province.at("14:00")
+    world.do(correct_activity, made.entry_id, later, version=made.id, **where, by=by, now=at)
     assert province.correct("16:30") == [D.ISSUE, D.DELIVER]
     changes = province.world.read(read_issues, 1, province.day.isoformat())[1].changes
     assert [(each["what"], each["before"], each["after"]) for each in changes] == [
@@ -630,8 +594,8 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
         return sent.recipients, sent.sent
 
     assert line() == (6, 6)
-    with world.runtime.db.write() as session:  # reported between 13:30 and a late build
-        session.execute(update(Attempt).values(state=AttemptState.FAILED, settled_at=province.at("13:40")))
+    # Reported between 13:30 and a late build.
+    world.execute(update(Attempt).values(state=AttemptState.FAILED, settled_at=province.at("13:40")))
     assert line() == (6, 6)
 
 
@@ -662,13 +626,7 @@ def test_a_second_wave_after_the_freeze_is_no_late_figure(province):
     world = province.world
     province.publish("13:30")
     world.add_people(4, first=50)
-    wave = world.do(
-        send_second_wave,
-        province.campaign_id,
-        settings=world.runtime.settings,
-        by=APPROVER,
-        now=province.at("15:00"),
-    )
+    wave = world.do(send_second_wave, province.campaign_id, by=APPROVER, now=province.at("15:00"))
     assert wave.has_left
     province.hand_in(province.schools, "14:20", installed=70)
     changes = world.do(correct, 1, province.day, user=province.officer(), now=province.at("16:00"))
@@ -679,22 +637,11 @@ def test_a_second_wave_after_the_freeze_is_no_late_figure(province):
 def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world, box):
     person = world.add_person("Không Máy")
     province = Province(world, box.url)
-    sheet = world.do(
-        create_sheet,
-        province.campaign_id,
-        list_id=world.list_id,
-        area_code=None,
-        village=None,
-        officer="",
-        again=False,
-        now=province.at("08:00"),
-    ).id
+    sheet = world.make_sheet(province.campaign_id, now=province.at("08:00"))
     province.publish("13:30")
     line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
-    n = world.one(line)
-    found = {n: VisitOutcome.INSTALLED}
     times = {"now": province.at("15:00"), "visited_at": province.at("12:00")}
-    world.do(enter_results, sheet, found, **times)
+    world.do(enter_results, sheet, {world.one(line): VisitOutcome.INSTALLED}, **times)
     noted = note_pending_changes(world.runtime, 1, province.day, now=province.at("15:30"))
     changes = world.do(correct, 1, province.day, now=province.at("16:00"))
     assert noted == len(changes) > 0
@@ -729,9 +676,8 @@ def test_days_of_report_stay_days_of_report(province, then):
     world, today = province.world, province.world.now.astimezone(VIETNAM).date()
     days = [today - timedelta(days=3), today]
     ago = world.now - timedelta(days=10)
-    with world.runtime.db.write() as session:
-        over = {"launched_at": ago} if then == "the campaign was cancelled" else {"launched_at": None}
-        session.execute(update(Campaign).values(**over))
+    over = {"launched_at": ago} if then == "the campaign was cancelled" else {"launched_at": None}
+    world.execute(update(Campaign).values(**over))
     if then == "the campaign was cancelled":
         world.act(province.campaign_id, CampaignAction.CANCEL)
     else:

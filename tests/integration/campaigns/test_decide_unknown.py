@@ -111,9 +111,8 @@ def test_home_counts_what_waits_for_a_person_as_the_campaigns_panel_does(world):
 
 def test_a_moment_ago_nobody_has_to_decide(world):
     campaign = leave_unknown(world)
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(claimed_at=datetime.now(UTC)))
-        assert count_undecided(session, campaign, now=datetime.now(UTC)) == (0, 0)
+    world.execute(update(Attempt).values(claimed_at=datetime.now(UTC)))
+    assert world.read(count_undecided, campaign, now=datetime.now(UTC)) == (0, 0)
 
 
 def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(world):

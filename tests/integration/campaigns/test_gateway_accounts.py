@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 
 from campaigns.delivery import gateway_accounts
 from campaigns.delivery.claim_messages import Routes
-from campaigns.delivery.record_outcomes import apply_reports, rest_failing
+from campaigns.delivery.record_outcomes import rest_failing
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident
 from campaigns.rules.gateway_choice import GatewayTerms, Health
-from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageKind
+from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageKind
 from outreach.models.accounts import Role
 from outreach.models.office import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
@@ -220,11 +220,8 @@ def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world):
 
 def report_refusal(world, attempt_id):
     """What the gateway says later of a message that it had taken: it refuses the account."""
-    report = AttemptReport(attempt_id, AttemptState.FAILED, cause="account", code="30002")
-    now = datetime.now(UTC)
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).where(Attempt.id == attempt_id).values(state=AttemptState.ACCEPTED))
-        apply_reports(session, [report], now=now)
+    world.execute(update(Attempt).where(Attempt.id == attempt_id).values(state=AttemptState.ACCEPTED))
+    world.report(AttemptState.FAILED, Attempt.id == attempt_id, cause="account", code="30002")
 
 
 def test_a_refusal_of_the_account_by_report_pauses_once_and_not_where_another_gateway_carries_on(world):
@@ -266,24 +263,14 @@ def test_a_gateway_that_became_dearer_since_the_launch_does_not_exceed_the_budge
 
 def test_gateway_rests_when_much_fails_and_comes_back(world):
     put_to_work(world)
-    world.add(
-        AttemptTotal(
-            stream_id=1,
-            state=AttemptState.FAILED,
-            cause="other",
-            account_id=ENVIRONMENT,
-            n=40,
-            segments=40,
-            at=world.now + timedelta(minutes=2),
-        )
-    )
+    spent = {"cause": "other", "account_id": ENVIRONMENT, "n": 40, "segments": 40}
+    at = world.now + timedelta(minutes=2)
+    world.add(AttemptTotal(stream_id=1, state=AttemptState.FAILED, at=at, **spent))
     soon = world.now + timedelta(minutes=3)
-    with world.runtime.db.write() as session:
-        session.execute(update(GatewayAccount).values(changed_at=world.now))
-        assert rest_failing(session, now=soon) == 1
-    with world.runtime.db.write() as session:
-        assert rest_failing(session, now=soon) == 0  # the one that is left never rests
-        assert rest_failing(session, now=soon + timedelta(minutes=16)) == 0
+    world.execute(update(GatewayAccount).values(changed_at=world.now))
+    assert world.do(rest_failing, now=soon) == 1
+    assert world.do(rest_failing, now=soon) == 0  # the one that is left never rests
+    assert world.do(rest_failing, now=soon + timedelta(minutes=16)) == 0
 
 
 def test_pace_of_a_gateway_is_kept_and_a_sender_goes_where_it_is_registered(world):
@@ -291,8 +278,7 @@ def test_pace_of_a_gateway_is_kept_and_a_sender_goes_where_it_is_registered(worl
     world.launch(people=15)  # MTTQ
     world.sent(name="Lần hai", sender="Y TE", text="Mời ông/bà cài đặt Bluezone: {link}")
     assert by_account(world) == {second: 16, ENVIRONMENT: 15}
-    with world.runtime.db.read() as session:
-        prices = set(session.execute(select(Attempt.account_id, Attempt.price_vnd)).all())
+    prices = set(world.rows(select(Attempt.account_id, Attempt.price_vnd)))
     assert prices == {(second, 100), (second, 200), (ENVIRONMENT, None)}  # of one segment, of two, not agreed
     save(world, account_id=ENVIRONMENT, senders="Y TE")
     save(world, account_id=second, senders="Y TE", position="1")

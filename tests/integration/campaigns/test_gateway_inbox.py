@@ -89,9 +89,7 @@ def test_what_was_said_is_kept_as_often_as_it_was_said(world, story):
     came, kept = STORIES[story]
     for seconds, item in came:
         store(world, item, at=START + timedelta(seconds=seconds))
-    with world.runtime.db.write() as session:
-        last = START + timedelta(seconds=came[-1][0])
-        join_parts(session, world.runtime, now=last + PARTS_WAIT_FOR)
+    world.do(join_parts, world.runtime, now=START + timedelta(seconds=came[-1][0]) + PARTS_WAIT_FOR)
     assert world.all(select(Reply.body).order_by(Reply.id)) == kept
 
 
@@ -132,10 +130,8 @@ def test_numbers_of_any_length_that_a_centre_sends_keep_nothing_from_being_store
 
 def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(world):
     store(world, said("T\ufffd", "a:1", raw=b"\x00T\x00"), said("", "a:2", sender="", raw=b"\x01\x02"))
-    with world.runtime.db.read() as session:
-        kept = session.execute(select(Reply.raw, Reply.label, Reply.is_sure).order_by(Reply.id)).all()
-        kinds = session.scalars(select(Incident.kind)).all()
-        cases = session.scalar(select(func.count()).where(Case.done_at.is_(None)))
+    kept = world.rows(select(Reply.raw, Reply.label, Reply.is_sure).order_by(Reply.id))
+    kinds, cases = world.all(select(Incident.kind)), len(world.cases())
     assert kept == [(b"\x00T\x00", Label.OPT_OUT, False), (b"\x01\x02", Label.UNCLEAR, False)]
     assert (kinds, cases) == (["unreadable_reply"] * 2, 2)
 
@@ -155,10 +151,9 @@ def test_what_a_fault_of_ours_does_not_understand_keeps_nothing_else_from_being_
 @pytest.mark.parametrize(("apart_s", "kept"), [(3, 1), (30, 2)])
 def test_a_phone_that_tells_of_one_sms_twice_under_two_ids(world, apart_s, kept):
     for n in range(2):
-        with world.runtime.db.write() as session:
-            told = InboundMessage(f"phone:{n}", number(0), "", "da cai", is_opt_out=False)
-            at = START + timedelta(seconds=apart_s * n)
-            receive_reply(session, told, now=at, channel=ReplyChannel.PHONE)
+        told = InboundMessage(f"phone:{n}", number(0), "", "da cai", is_opt_out=False)
+        at = START + timedelta(seconds=apart_s * n)
+        world.do(receive_reply, told, now=at, channel=ReplyChannel.PHONE)
     assert len(world.all(select(Reply.body).order_by(Reply.id))) == kept
 
 
@@ -212,7 +207,6 @@ def test_of_many_replies_whose_parts_never_come_some_are_received_at_once(world)
 
 def test_parts_are_forgotten_some_minutes_after_they_were_joined(world):
     store(world, part(1, "a", "a:1"), part(2, "b", "a:2"))
-    with world.runtime.db.write() as session:
-        join_parts(session, world.runtime, now=START + 2 * PARTS_WAIT_FOR)
-        assert session.scalar(select(func.count()).select_from(ReplyPart)) == 0
+    world.do(join_parts, world.runtime, now=START + 2 * PARTS_WAIT_FOR)
+    assert world.count(ReplyPart) == 0
     assert world.all(select(Reply.body).order_by(Reply.id)) == ["ab"]

@@ -1,6 +1,7 @@
 """Goals and denominators are books: what stood at a moment can be told at any later one."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,6 @@ from campaigns.models.figures import GoalEntry
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.goals import GoalScope, GoalSubject
-from outreach.accounts.users import create_organisation, find_user
 from outreach.models.accounts import Area, AreaLevel, OrganisationKind, Role
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.support.world import AUTHOR, LIST, TEXT
@@ -28,33 +28,19 @@ PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
 @pytest.fixture
 def province(world):
     assert world.drive() == PROVINCE.drive
-    with world.runtime.db.write() as session:
-        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-        for code, kind in (("STTTT", OrganisationKind.AGENCY), ("PN", OrganisationKind.MASS)):
-            made = create_organisation(session, code=code, name=code, kind=kind, parent_code="MTTQ")
-        world.add_officer(session, "pn@loa.example", Role.STAFF, made.id)
+    world.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+    world.organisation("STTTT", kind=OrganisationKind.AGENCY)
+    world.officer("pn@loa.example", Role.STAFF, world.organisation())
     return world
 
 
 def goal(world, share="50", *, email=AUTHOR, at, deadline="2020-08-20"):
-    with world.runtime.db.write() as session:
-        return set_goal(
-            session,
-            PROVINCE,
-            share=share,
-            deadline=deadline,
-            basis="Công văn 2020",
-            user=find_user(session, email),
-            now=at,
-        )
+    given = {"share": share, "deadline": deadline, "basis": "Công văn 2020"}
+    return world.do(set_goal, PROVINCE, **given, by=email, now=at)
 
 
 def people(world, value, as_of, *, at, source="Sở TT&TT"):
-    with world.runtime.db.write() as session:
-        user = find_user(session, AUTHOR)
-        return enter_denominator(
-            session, PROVINCE, value=value, as_of=as_of, source=source, user=user, now=at
-        )
+    return world.do(enter_denominator, PROVINCE, value=value, as_of=as_of, source=source, now=at)
 
 
 def test_what_stood_at_a_moment_stays_so_whatever_is_entered_later(province):
@@ -93,21 +79,20 @@ def test_what_is_taken_back_is_unknown_again_and_an_ended_goal_is_gone(province)
 def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(province):
     with pytest.raises(NotAllowed):
         goal(province, email="pn@loa.example", at=province.now)
-    with province.runtime.db.read() as session:
-        find = {"drive": 1}
-        assert find_subject(session, **find, scope="residents", place="62") == PROVINCE
-        assert find_subject(session, **find, scope="staff", place="") == GoalSubject(1, GoalScope.STAFF)
-        assert find_subject(session, **find, scope="staff", place="STTTT").organisation
-        for scope, place in (
-            ("residents", "99"),
-            ("residents", ""),
-            ("staff", "PN"),
-            ("members", "STTTT"),
-            ("members", ""),
-            ("audience", "1"),
-        ):
-            with pytest.raises(BadInput):
-                find_subject(session, **find, scope=scope, place=place)
+    find = partial(province.read, find_subject, drive=1)
+    assert find(scope="residents", place="62") == PROVINCE
+    assert find(scope="staff", place="") == GoalSubject(1, GoalScope.STAFF)
+    assert find(scope="staff", place="STTTT").organisation
+    for scope, place in (
+        ("residents", "99"),
+        ("residents", ""),
+        ("staff", "PN"),
+        ("members", "STTTT"),
+        ("members", ""),
+        ("audience", "1"),
+    ):
+        with pytest.raises(BadInput):
+            find(scope=scope, place=place)
 
 
 def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world):
@@ -120,12 +105,9 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world):
         edit_campaign(world.runtime, campaign_id, draft, user=world.user(AUTHOR), now=world.now)
 
     def stands():
-        with world.runtime.db.read() as session:
-            found = read_campaign_goals(session, [campaign_id]).get(campaign_id)
-            assert (
-                read_goals(session, at=datetime.now(UTC)).goals == {}
-            )  # a campaign's own goal is nobody else's
-            return found and (found.share, found.denominator.value if found.denominator else None)
+        found = world.read(read_campaign_goals, [campaign_id]).get(campaign_id)
+        assert world.read(read_goals, at=datetime.now(UTC)).goals == {}, "its own goal is nobody else's"
+        return found and (found.share, found.denominator.value if found.denominator else None)
 
     edit(goal=entered)
     assert world.count(GoalEntry) == 1

@@ -109,22 +109,13 @@ def test_a_campaign_whose_launch_is_undone_while_it_would_start_does_not_start(w
 
 def test_two_sweeps_at_once_fold_a_total_once(world):
     old = world.now - FOLD_AFTER - timedelta(minutes=1)
-    with world.runtime.db.write() as session:
-        for n in (1, 2, 3):
-            session.add(
-                AttemptTotal(
-                    stream_id=1, state=AttemptState.FAILED, cause="account", n=n, segments=2 * n, at=old
-                )
-            )
-            session.add(AttemptTotal(stream_id=1, state=AttemptState.SENT, n=n, segments=n, at=old))
+    total = {"stream_id": 1, "at": old}
+    for n in (1, 2, 3):
+        failed = AttemptTotal(state=AttemptState.FAILED, cause="account", n=n, segments=2 * n, **total)
+        world.add(failed, AttemptTotal(state=AttemptState.SENT, n=n, segments=n, **total))
 
     interleave(world, *[lambda session: fold_attempt_totals(session, now=world.now)] * 2)
-    with world.runtime.db.read() as session:
-        sums = session.execute(
-            select(
-                AttemptTotal.state, func.sum(AttemptTotal.n), func.sum(AttemptTotal.segments), func.count()
-            )
-            .group_by(AttemptTotal.state)
-            .order_by(AttemptTotal.state)
-        ).all()
+    of = (func.sum(AttemptTotal.n), func.sum(AttemptTotal.segments), func.count())
+    states = select(AttemptTotal.state, *of).group_by(AttemptTotal.state)
+    sums = world.rows(states.order_by(AttemptTotal.state))
     assert [tuple(row) for row in sums] == [(AttemptState.FAILED, 6, 12, 1), (AttemptState.SENT, 6, 6, 1)]

@@ -21,7 +21,6 @@ from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.wishes import is_left_alone, record_wish
 from outreach.core.settings import Settings
 from outreach.imports.erasures import record_erasure
-from outreach.models.accounts import Organisation
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.keys import Purpose, key_id, split_keys
 from outreach.rules.wishes import WishSource
@@ -85,23 +84,18 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
     officer = signed_in(app.test_client(), APPROVER)
     totp, codes = set_up_second_factor(officer)
     campaign = world.launch(people=PEOPLE)
-    with world.runtime.db.write() as session:
-        later = datetime.now(UTC) + timedelta(hours=1)
-        session.execute(update(Outbox).where(Outbox.message_id % 2 == 0).values(not_before=later))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    world.execute(update(Outbox).where(Outbox.message_id % 2 == 0).values(not_before=later))
     world.send()
     first_half = set(world.sent_to())
     assert len(first_half) == PEOPLE / 2
     opted_out = next(iter(first_half))
     world.reply(opted_out, "TC", gateway_id="SM1")
     erase_after_opt_out(world, ERASED_NUMBER)
-    with world.runtime.db.write() as session:
-        front = session.scalars(select(Organisation)).one()
-        by = {"made_by": world.user(AUTHOR).id, "made_at": world.now, "expires_at": world.in_hours(1)}
-        drive = drive_for_figures(session, now=world.now).id
-        link = AgencyLink(drive_id=drive, organisation_id=front.id, holder="Phòng Nội vụ", **by)
-        session.add(link)
-        session.flush()
-        agency = agency_address(link, world.runtime.settings).rsplit("/", 1)[1]
+    by = {"made_by": world.user(AUTHOR).id, "made_at": world.now, "expires_at": world.in_hours(1)}
+    to = {"drive_id": world.do(drive_for_figures).id, "organisation_id": world.organisation_id()}
+    link = world.add(AgencyLink(holder="Phòng Nội vụ", **to, **by))
+    agency = agency_address(link, world.runtime.settings).rsplit("/", 1)[1]
     invitation = link_for(world.user(AUTHOR), world.runtime.settings).rsplit("/", 1)[1]
 
     for _round in range(2):  # a second change, too: keys of two generations stand behind the newest
@@ -126,21 +120,18 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
         assert world.scalar(
             select(func.count()).where(Answer.recipient_id == recipient.id, Answer.label == "no_smartphone")
         )
-    with world.runtime.db.read() as session:
-        phones = dict(session.execute(select(Phone.e164, Phone.id)).all())
-        assert is_left_alone(session, phones[opted_out])
-        keys = settings.keys_of(Purpose.LINKS)
-        assert open_link(session, agency, secret_key=keys, now=world.now)
-        assert find_invited(session, invitation, secret_key=keys).email == AUTHOR
+    assert world.read(is_left_alone, world.phone(opted_out))
+    keys = settings.keys_of(Purpose.LINKS)
+    assert world.read(open_link, agency, secret_key=keys)
+    assert world.read(find_invited, invitation, secret_key=keys).email == AUTHOR
 
     keys = settings.keys_of(Purpose.SUPPRESSIONS)
-    with world.runtime.db.write() as session:
-        # Known numbers are under the newest key; the erased one and its name are recognised by a former one.
-        counts = count_hashes(session)
-        assert counts[key_id(split_keys(keys)[0])] == 1
-        assert counts[key_id(split_keys(keys)[-1])] == 3
-        back = find_or_create_phones(session, [ERASED_NUMBER], now=world.now)[ERASED_NUMBER]
-        assert is_left_alone(session, back)
+    # Known numbers are under the newest key; the erased one and its name are recognised by a former one.
+    counts = world.read(count_hashes)
+    assert counts[key_id(split_keys(keys)[0])] == 1
+    assert counts[key_id(split_keys(keys)[-1])] == 3
+    back = world.do(find_or_create_phones, [ERASED_NUMBER])[ERASED_NUMBER]
+    assert world.read(is_left_alone, back)
 
     form = {"email": APPROVER, "password": PASSWORD, "csrf_token": token(browser, "/login")}
     for code, is_right in (("000000", False), (codes[0], True)):

@@ -110,9 +110,8 @@ def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_
     world.launch(people=1)
     claimed = claim_next_batch(world.runtime, "stopped for long")
     assert claimed
-    with world.runtime.db.write() as session:
-        expire_leases(session, now=world.in_hours(1))
-        session.execute(update(Attempt).values(due_at=world.now))
+    world.do(expire_leases, now=world.in_hours(1))
+    world.execute(update(Attempt).values(due_at=world.now))
     world.simulator.faults(rate_cut=1.0)  # taken, the answer is lost
     world.reconcile()
     world.simulator.faults(rate_cut=0.0)
@@ -235,15 +234,10 @@ def test_what_nobody_reports_on_is_said_so_after_three_days_and_a_late_report_st
 def test_a_step_that_cannot_be_opened_stops_nobody_else(world):
     good = world.sent(people=2)
     bad = world.draft(name="Hỏng")
-    with world.runtime.db.write() as session:
-        # Its audience is there already, so that writing it once more breaks a constraint.
-        session.execute(
-            update(Campaign)
-            .where(Campaign.id == bad)
-            .values(state=CampaignState.SENDING, launched_at=world.now)
-        )
-        for row in session.scalars(select(Recipient).where(Recipient.campaign_id == good)).all():
-            session.add(Recipient(campaign_id=bad, contact_id=row.contact_id, phone_id=row.phone_id))
+    # Its audience is there already, so that writing it once more breaks a constraint.
+    world.change(Campaign, bad, state=CampaignState.SENDING, launched_at=world.now)
+    for row in world.all(select(Recipient).where(Recipient.campaign_id == good)):
+        world.add(Recipient(campaign_id=bad, contact_id=row.contact_id, phone_id=row.phone_id))
     world.sweep()
     assert world.status(good)["state"] == "completed"
     assert world.status(bad)["state"] == "paused"

@@ -338,9 +338,9 @@ def test_an_officer_sees_who_asks_for_messages_and_gets_none_by_what_was_told_to
 def test_where_nobody_can_tell_which_came_first_the_opt_out_counts(world, within, *, is_closed):
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     asks_for_messages(world, "sms", day + timedelta(hours=9))
-    with world.runtime.db.write() as session:  # a log that has the day alone
-        inbound = InboundMessage("LOG1", ONE, "MTTQ", "TC", False, False)
-        receive_reply(session, inbound, now=day, same_within=within)
+    # A log that has the day alone.
+    inbound = InboundMessage("LOG1", ONE, "MTTQ", "TC", False, False)
+    world.do(receive_reply, inbound, now=day, same_within=within)
     assert (ONE in world.read(numbers_left_alone)) is is_closed
 
 

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, select
 
 from admin.app import create_app
 from campaigns.delivery.claim_messages import ClaimSettings, claim
@@ -73,9 +73,8 @@ def test_each_person_reads_their_own_values_and_others_the_substitute(world, tmp
 def test_who_has_no_number_is_not_counted_among_those_without_a_value(world, tmp_path):
     bring(world, write(tmp_path, f"A Thun,{local(1)},8h,", f"Y Rơ,{local(2)},,", "Y Hlan,,,"), LIST)
     world.act(world.draft(text=TEXT, fields=FIELDS), CampaignAction.SUBMIT)
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(Contact)) == 3
-        facts = facts_of_campaign(session, session.scalars(select(Campaign)).one())
+    assert world.count(Contact) == 3
+    facts = world.read(facts_of_campaign, world.one(select(Campaign)))
     assert (facts["giờ hẹn"].without, facts["nơi hẹn"].without) == (1, 2)
 
 
@@ -104,8 +103,7 @@ def test_a_correction_and_a_list_that_is_split_meanwhile_keep_what_each_person_i
         number(2): "Mời Y Rơ đến lúc 9h: LINK TC từ chối",
     }
     draft = world.do(prepare_correcting_campaign, campaign_id, step=1, variant="a")
-    with world.runtime.db.read() as session:
-        described = describe_campaign(session, session.get_one(Campaign, draft.id), kinds=load_kinds())
+    described = world.read(describe_campaign, world.get_one(Campaign, draft.id), kinds=load_kinds())
     assert read_draft(described, kinds=load_kinds()).fields == {"giờ hẹn": "giờ hành chính"}
 
 

@@ -132,8 +132,8 @@ def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_p
     world.press(second, "own-2", index=1)
     expected |= {"Hài lòng": 1, "Chưa hài lòng": 1}
     assert [reported(world), on_leaders_page(world)] == [expected] * 2
-    with world.runtime.db.read() as session:
-        document = compose(snapshot_of(session, world), current_template(session, world.drive("khao-sat")))
+    form = world.read(current_template, world.drive("khao-sat"))
+    document = compose(world.read(snapshot_of, world), form)
     assert "Câu hỏi gửi người dân: “Ông/bà có hài lòng" in str(document.blocks)
     [table] = [each for each in document.blocks if getattr(each, "name", "") == "Câu trả lời"]
     assert isinstance(table, Table)

@@ -11,7 +11,6 @@ from campaigns.analytics import reach, reach_counts
 from campaigns.analytics.reach import find_disagreements, read_reach
 from campaigns.analytics.reach_counts import Key, campaigns_to_recount, count_reach, store_reach
 from campaigns.cases.merge_people import merge_people
-from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
@@ -19,9 +18,8 @@ from campaigns.models.replies import InstallReport
 from campaigns.planning import audience
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
-from outreach.accounts.users import create_organisation
-from outreach.models.accounts import Area, AreaLevel, OrganisationKind
+from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from outreach.models.accounts import Area, AreaLevel
 from outreach.models.contacts import Contact, ContactList, Membership
 from tests.integration.campaigns.test_answer_totals import recipients, says, takes_back
 from tests.support.servers import both_databases
@@ -45,19 +43,11 @@ def populated(world):
     world.add_people(PEOPLE)
     world.add_person("Y Blốc")
     world.add_person("A Chung", number(0))
-    with world.runtime.db.write() as session:
-        session.add_all(
-            Area(code=str(n), name=f"Nơi {n}", kind="Huyện", level=AreaLevel.DISTRICT) for n in range(3)
-        )
-        session.flush()
-        session.execute(update(Contact).values(area_code=cast(Contact.id % 3, String)))
-        women = create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
-        theirs = ContactList(organisation_id=women.id, name="Chi hội", created_at=world.now)
-        session.add(theirs)
-        session.flush()
-        session.execute(update(Membership).where(Membership.contact_id % 2 == 0).values(list_id=theirs.id))
+    places = {"kind": "Huyện", "level": AreaLevel.DISTRICT}
+    world.add(*(Area(code=str(n), name=f"Nơi {n}", **places) for n in range(3)))
+    world.execute(update(Contact).values(area_code=cast(Contact.id % 3, String)))
+    theirs = world.add_list("Chi hội", owner=world.organisation())
+    world.execute(update(Membership).where(Membership.contact_id % 2 == 0).values(list_id=theirs))
     world.reply(number(3), "TC", gateway_id="SMbefore")
     return world
 
@@ -163,13 +153,11 @@ def test_any_history_is_counted_as_each_row_says(populated, seed, monkeypatch):
             case "takes back":
                 takes_back(populated, dice.choice(recipients(populated)), days=turn // 8)
             case "opens":
-                with populated.runtime.db.write() as session:
-                    who = dice.choice(recipients(populated))
-                    if not session.get(PageOpen, (campaign_id, who)):
-                        session.add(PageOpen(campaign_id=campaign_id, recipient_id=who, at=now))
+                who = dice.choice(recipients(populated))
+                if not populated.all(select(PageOpen.at).where(PageOpen.recipient_id == who)):
+                    populated.add(PageOpen(campaign_id=campaign_id, recipient_id=who, at=now))
             case "clicks":
-                with populated.runtime.db.write() as session:
-                    session.get_one(Recipient, dice.choice(recipients(populated))).clicked_at = now
+                populated.change(Recipient, dice.choice(recipients(populated)), clicked_at=now)
             case "keep":
                 store_reach(populated.runtime.db, campaign_id, now=now)
                 kept = count_one_by_one(populated, campaign_id)
@@ -185,15 +173,12 @@ def test_any_history_is_counted_as_each_row_says(populated, seed, monkeypatch):
 
 def _report(world, dice):
     """The gateway says something of an attempt: late, repeated or new."""
-    with world.runtime.db.write() as session:
-        attempt = dice.choice(session.scalars(select(Attempt.id).order_by(Attempt.id)).all())
-        state = dice.choice(
-            [AttemptState.DELIVERED, AttemptState.DELIVERED, AttemptState.FAILED, AttemptState.UNDELIVERED]
-        )
-        cause = dice.choice(["unreachable", "busy"]) if state is not AttemptState.DELIVERED else None
-        segments = dice.choice([None, 2])
-        report = AttemptReport(attempt, state, cause=cause, segments=segments)
-        apply_reports(session, [report], now=datetime.now(UTC))
+    attempt = dice.choice(world.all(select(Attempt.id).order_by(Attempt.id)))
+    state = dice.choice(
+        [AttemptState.DELIVERED, AttemptState.DELIVERED, AttemptState.FAILED, AttemptState.UNDELIVERED]
+    )
+    cause = dice.choice(["unreachable", "busy"]) if state is not AttemptState.DELIVERED else None
+    world.report(state, Attempt.id == attempt, cause=cause, segments=dice.choice([None, 2]))
 
 
 def _kept(world, campaign_id):
@@ -207,21 +192,18 @@ def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_
     campaign_id = launch(populated)
     populated.send()
     says(populated, recipients(populated)[0], Label.INSTALLED)
-    with populated.runtime.db.read() as session:
-        women = session.scalars(
-            select(ContactList.organisation_id).where(ContactList.name == "Chi hội")
-        ).one()
-        campaign = session.get_one(Campaign, campaign_id)
-        at_once = [read_reach(session, campaign, seen=seen, now=populated.now) for seen in (None, {women})]
+    women = populated.organisation_id("PN")
+
+    def counted(seen=None, **at):
+        campaign = populated.get_one(Campaign, campaign_id)
+        return populated.read(read_reach, campaign, seen=seen, now=populated.now + timedelta(**at))
+
+    at_once = [counted(), counted({women})]
     monkeypatch.setattr(reach, "is_small", lambda _campaign: False)
-    with populated.runtime.db.read() as session:
-        first = read_reach(session, session.get_one(Campaign, campaign_id), seen=None, now=populated.now)
+    first = counted()
     assert (first.counted_at, first.is_due, first.total.recipients) == (None, True, 0)
     store_reach(populated.runtime.db, campaign_id, now=populated.now)
-    with populated.runtime.db.read() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        kept = [read_reach(session, campaign, seen=seen, now=populated.now) for seen in (None, {women})]
-        later = read_reach(session, campaign, seen=None, now=populated.now + timedelta(minutes=1))
+    kept, later = [counted(), counted({women})], counted(minutes=1)
     assert kept == at_once
     assert (kept[0].is_due, later.is_due) == (False, True)
     whole, part = kept
@@ -259,16 +241,13 @@ def test_after_a_merge_the_reach_counts_one_person_as_the_status_does(world):
     for n, word in ((0, "installed"), (1, "need_help"), (2, "installed")):
         world.press(campaign_id, "install", index=n)
         world.press(campaign_id, word, index=n)
-        with world.runtime.db.write() as session:
-            recipient = world.recipient(number(n), campaign_id).id
-            session.add(PageOpen(recipient_id=recipient, campaign_id=campaign_id, at=world.now))
+        recipient = world.recipient(number(n), campaign_id).id
+        world.add(PageOpen(recipient_id=recipient, campaign_id=campaign_id, at=world.now))
     merge_people(world.runtime, 1, 2, user=world.user(AUTHOR), now=world.now)
     status = world.status(campaign_id)
-    with world.runtime.db.read() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        reach = read_reach(session, campaign, seen=None, now=world.now)
-        total, step = reach.total, reach.steps[campaign.steps[0].id]
-        assert find_disagreements(session)[1] == []
+    reach = world.read(read_reach, world.get_one(Campaign, campaign_id), seen=None)
+    total, (step,) = reach.total, reach.steps.values()
+    assert world.read(find_disagreements)[1] == []
     assert status["recipients"] == total.recipients == 3
     assert status["steps"][0]["messages"] == {"delivered": 3} == step.by[ReachMeasure.MESSAGES]
     assert (total.written, total.arrived) == (3, 3)

@@ -107,10 +107,9 @@ def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that
     if has_left:
         world.send()
     claimed = claim_next_batch(world.runtime, "in hand") if repeat == "is in hand" else None
-    with world.runtime.db.write() as session:
-        first = session.scalars(select(Attempt.id).where(Attempt.n == 1)).all()
-        seen = [AttemptReport(attempt, AttemptState.ACCEPTED, f"SM-late-{attempt}") for attempt in first]
-        apply_reports(session, seen, now=world.now)
+    for attempt in world.all(select(Attempt.id).where(Attempt.n == 1)):
+        seen = AttemptReport(attempt, AttemptState.ACCEPTED, f"SM-late-{attempt}")
+        world.do(apply_reports, [seen])
     if claimed:
         store_outcomes(world.runtime, [(task.claim, Throttled()) for task in claimed[2]])
     world.wait(2 if claimed else 0)  # as long as they wait after that

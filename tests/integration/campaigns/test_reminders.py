@@ -49,15 +49,9 @@ def set_state(world, e164, state):
 
 
 def skipped(world, campaign_id, step):
-    with world.runtime.db.read() as session:
-        rows = session.execute(
-            select(Message.skip_reason, func.count())
-            .join(Step, Step.id == Message.step_id)
-            .where(
-                Message.campaign_id == campaign_id, Step.number == step, Message.state == MessageState.SKIPPED
-            )
-            .group_by(Message.skip_reason)
-        ).all()
+    of = (Message.campaign_id == campaign_id, Step.number == step, Message.state == MessageState.SKIPPED)
+    reasons = select(Message.skip_reason, func.count()).join(Step, Step.id == Message.step_id).where(*of)
+    rows = world.rows(reasons.group_by(Message.skip_reason))
     return {reason.value: count for reason, count in rows}
 
 
@@ -238,14 +232,10 @@ def test_on_a_quiet_day_what_waits_stays_and_who_writes_is_answered(world):
     campaign_id = world.launch(people=3)
     days = keep_quiet(world)
     assert claim_next_batch(world.runtime, "test") is None
-    with world.runtime.db.read() as session:
-        panel = read_sending_panel(
-            session, session.get_one(Campaign, campaign_id), world.now, runtime=world.runtime
-        )
-        assert panel.still is not None
-        assert panel.still.why is StallReason.QUIET_DAY
-        assert panel.still.until is not None
-        assert panel.still.until.astimezone(VIETNAM).date() == days.periods[0].last + timedelta(days=1)
+    campaign = world.get_one(Campaign, campaign_id)
+    still = world.read(read_sending_panel, campaign, world.now, runtime=world.runtime).still
+    assert still.why is StallReason.QUIET_DAY
+    assert still.until.astimezone(VIETNAM).date() == days.periods[0].last + timedelta(days=1)
     world.change(Campaign, campaign_id, urgent_reason="Bão số 9")
     world.send()
     assert len(world.sent_to()) == 3

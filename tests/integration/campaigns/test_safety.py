@@ -46,7 +46,7 @@ from outreach.accounts.security_events import SecurityEvent, read_events
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
-from outreach.models.contacts import Contact, Phone
+from outreach.models.contacts import Contact
 from outreach.rules.errors import BadInput, WrongState
 from tests.integration.campaigns.test_interleaved_transactions import interleave
 from tests.support.admin_client import post, signed_in
@@ -86,8 +86,8 @@ def path_of(world, event, index=10):
 
 
 def cries(world, event):
-    with world.runtime.db.read() as session:
-        return read_cries(session, event, cases_visible_to(session, world.user(AUTHOR)))
+    user = world.user(AUTHOR)
+    return world.read(read_cries, event, world.read(cases_visible_to, user))
 
 
 def counts(world, event):
@@ -634,10 +634,9 @@ def test_the_leader_sees_figures_and_nobodys_place(world, event, client):
 def test_only_who_works_on_the_event_sees_its_cries(world, event, client):
     say(world, f"CUU 5 nguoi {HERE}")
     stranger = world.user(world.officer("pn@loa.example", organisation_id=world.organisation(below=None)))
-    with world.runtime.db.read() as session:
-        assert read_cries(session, event, cases_visible_to(session, stranger)) == []
-        assert count_event(session, event, stranger, redis=world.runtime.redis).total.people == 0
-        assert read_unheard(session, event, stranger) == []
+    assert world.read(read_cries, event, world.read(cases_visible_to, stranger)) == []
+    assert world.read(count_event, event, stranger, redis=world.runtime.redis).total.people == 0
+    assert world.read(read_unheard, event, stranger) == []
     village = world.officer("thon@loa.example", Role.VILLAGE)
     for email in (stranger.email, village):
         signed_in(client, email)
@@ -687,18 +686,10 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world, ev
     left = world.all(select(SafetyReport).order_by(SafetyReport.phone_id))
     assert [each.status for each in left] == [SafetyStatus.HELP, SafetyStatus.SAFE]
     for each in left:
-        assert (each.people, each.needs, each.place, each.position, each.handed_to) == (
-            None,
-            [],
-            "",
-            None,
-            "",
-        )
+        told = (each.people, each.needs, each.place, each.position, each.handed_to)
+        assert told == (None, [], "", None, "")
     assert world.all(select(Message.id).where(Message.text.like("%/team/%"))) == []
-    with world.runtime.db.read() as session:
-        tables = {
-            table.name: str(session.execute(select(table)).all()) for table in Base.metadata.sorted_tables
-        }
+    tables = {table.name: str(world.rows(select(table))) for table in Base.metadata.sorted_tables}
     assert [name for name, rows in tables.items() if "16.047" in rows or "108.206" in rows] == []
 
 
@@ -730,16 +721,10 @@ def test_who_was_safe_stays_counted_when_they_are_erased(world, event):
 
 def test_whose_house_cries_loses_no_position_when_another_of_the_house_is_erased(world, event):
     other = world.add_person("Y Hlan", number(10))
-    shared = world.add(
-        Recipient(
-            campaign_id=event,
-            contact_id=other,
-            phone_id=world.phone(number(10)),
-            exclusion=Exclusion.SHARED_PHONE,
-        )
-    )
+    shared = {"contact_id": other, "phone_id": world.phone(number(10))}
+    world.add(Recipient(campaign_id=event, exclusion=Exclusion.SHARED_PHONE, **shared))
     say(world, f"CUU {HERE}")
-    world.erase(shared.contact_id)
+    world.erase(other)
     (cry,) = cries(world, event)
     assert cry.position
 
@@ -750,12 +735,7 @@ def test_a_position_and_what_a_team_was_told_are_erased_with_the_person(world, e
     hand_over(world, cry.id)
     world.send()
     settle(world, cry.id)
-    contact_id = world.scalar(
-        select(Recipient.contact_id)
-        .join(Phone, Phone.id == Recipient.phone_id)
-        .where(Phone.e164 == number(10))
-    )
-    world.erase(contact_id)
+    world.erase(world.recipient(number(10), event).contact_id)
     assert world.all(select(SafetyReport.place)) == [""]
     told = world.all(select(Message.text)) + world.all(select(Attempt.body))
     assert [text for text in told if text and number(10) in text] == []

@@ -22,7 +22,6 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState, Exclusion, MessageState
 from campaigns.sweep import SecondWave, send_second_wave
-from outreach.accounts.users import find_user
 from outreach.contacts.contact import Closing, lift_suppression
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, LegalBasis, Membership, Phone
@@ -67,8 +66,7 @@ def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world):
         extend(world, campaign)
     for name, (phones, _) in JOINED.items():
         world.add_person(name, *map(number, phones))
-    with world.runtime.db.write() as session:
-        opt_out(world, session, number(13))
+    opt_out(world, number(13))
     assert extend(world, campaign, people=2) == SecondWave(2, has_left=True)
     with pytest.raises(WrongState):
         extend(world, campaign)
@@ -95,8 +93,7 @@ def test_who_joined_a_new_list_without_a_legal_basis_is_not_named(world):
     late = world.add_person("Y Hlan", number(9))
     made = world.add_list("Mới", basis=LegalBasis.NONE)
     world.execute(update(Membership).where(Membership.contact_id == late).values(list_id=made))
-    with world.runtime.db.read() as session:
-        assert count_joined(session, session.get_one(Campaign, campaign)) == 0
+    assert world.read(count_joined, world.get_one(Campaign, campaign)) == 0
 
 
 def test_a_phone_that_has_the_message_by_somebody_who_was_merged_gets_no_other(world):
@@ -190,9 +187,7 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world)
 
     # What a cancelled campaign asked for waits for nobody any more.
     def proposed():
-        with world.runtime.db.read() as session:
-            found = read_proposed(session, find_user(session, APPROVER), Campaign.wave)
-            return [campaign_id for campaign_id, _name in found]
+        return [each for each, _name in world.read(read_proposed, world.user(APPROVER), Campaign.wave)]
 
     world.add_people(5, first=90)
     assert not extend(world, campaign).has_left
@@ -277,8 +272,7 @@ def prepare(world, campaign_id, variant="a"):
 
 def write(world, campaign_id, text=RIGHT):
     """What the author types into the draft."""
-    with world.runtime.db.read() as session:
-        data = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=load_kinds())
+    data = world.read(describe_campaign, world.get_one(Campaign, campaign_id), kinds=load_kinds())
     draft = read_draft({**data, "text": text}, kinds=load_kinds())
     world.do(edit_campaign, campaign_id, draft, now=datetime.now(UTC))
 
@@ -355,9 +349,9 @@ def test_a_variant_is_corrected_to_those_who_got_that_variant(world):
     assert len(by_variant["sed"]) == 2
     for variant, got in by_variant.items():
         assert counted(world, wrong, variant) == len(got)
-    with world.runtime.db.write() as session:  # what left stays what it was, whatever is known of them today
-        session.execute(update(Phone).values(language=None))
-        session.execute(update(Phone).where(Phone.e164.in_([number(2), number(3)])).values(language="sed"))
+    # What left stays what it was, whatever is known of them today.
+    world.execute(update(Phone).values(language=None))
+    world.execute(update(Phone).where(Phone.e164.in_([number(2), number(3)])).values(language="sed"))
     for variant, got in by_variant.items():
         assert counted(world, wrong, variant) == len(got)
 

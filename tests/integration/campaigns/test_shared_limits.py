@@ -11,13 +11,12 @@ from sqlalchemy import select
 
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.outbox import causes_and_segments
-from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.send_messages import MessageSender as SendingJob
 from campaigns.delivery.streams import Reservation
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt
 from campaigns.replies.public_requests import leave_note
-from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
+from campaigns.rules.states import AttemptState, CampaignAction
 from outreach.models.contacts import Phone, Suppression
 from outreach.rules.gateway import Accepted, Cause, Refused
 from outreach.rules.segments import measure
@@ -36,15 +35,10 @@ def send_with_two_workers(world, seconds):
 
 def report(world, states, cause):
     """What the gateway would report of the first attempts, in order."""
-    with world.runtime.db.write() as session:
-        attempts = session.scalars(select(Attempt.id).order_by(Attempt.id)).all()
-        reports = [
-            AttemptReport(
-                attempt, state, cause=cause if state is AttemptState.UNDELIVERED else None, code="30000"
-            )
-            for attempt, state in zip(attempts, states, strict=False)
-        ]
-        apply_reports(session, reports, now=datetime.now(UTC))
+    attempts = world.all(select(Attempt.id).order_by(Attempt.id))
+    for attempt, state in zip(attempts, states, strict=False):
+        of = {"cause": cause if state is AttemptState.UNDELIVERED else None, "code": "30000"}
+        world.report(state, Attempt.id == attempt, **of)
 
 
 def test_campaigns_of_one_sender_share_its_pace_evenly(world):

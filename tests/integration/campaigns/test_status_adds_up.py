@@ -79,9 +79,8 @@ class Story:
         extend(self.world, self.campaign)
 
     def decide(self):
-        with self.world.runtime.db.write() as session:
-            unknown = update(Attempt).where(Attempt.state == AttemptState.UNKNOWN)
-            session.execute(unknown.values(claimed_at=self.world.in_hours(-2)))
+        unknown = update(Attempt).where(Attempt.state == AttemptState.UNKNOWN)
+        self.world.execute(unknown.values(claimed_at=self.world.in_hours(-2)))
         self.world.decide_unresolved(self.campaign)
 
     def look_up(self):

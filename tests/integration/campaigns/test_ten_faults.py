@@ -151,16 +151,8 @@ def test_a_gateway_that_answers_with_errors_while_it_takes_the_login(world, clie
 
 
 def test_a_second_gateway_that_is_away_is_named(world):
-    with world.runtime.db.write() as session:
-        account = GatewayAccount(
-            name="Nhà mạng B",
-            kind=GatewayKind.SMPP,
-            state=GatewayState.TESTING,
-            url="smpp://127.0.0.1:1",
-            login="loa",
-            changed_at=world.now,
-        )
-        session.add(account)
+    of = {"kind": GatewayKind.SMPP, "state": GatewayState.TESTING, "changed_at": world.now}
+    world.add(GatewayAccount(name="Nhà mạng B", url="smpp://127.0.0.1:1", login="loa", **of))
     assert found(world.runtime, Check.GATEWAY) == ""  # it carries nothing yet
     world.execute(update(GatewayAccount).values(state=GatewayState.ACTIVE))
     assert found(world.runtime, Check.GATEWAY) == "check_gateway_connection"

@@ -49,13 +49,8 @@ def say(world, body, *, sender=None, at=None):
 
 
 def emergency_answers(world):
-    with world.runtime.db.read() as session:
-        rows = session.execute(
-            select(Message.text, Outbox.not_before)
-            .join(Outbox, Outbox.message_id == Message.id)
-            .where(Message.id.in_(select(Reply.emergency_id)))
-        )
-        return [(text, at) for text, at in rows]
+    texts = select(Message.text, Outbox.not_before).join(Outbox, Outbox.message_id == Message.id)
+    return world.rows(texts.where(Message.id.in_(select(Reply.emergency_id))))
 
 
 def test_a_cry_for_help_is_on_top_of_the_inbox_and_answered_at_once_at_any_hour(world, campaign):
@@ -67,10 +62,9 @@ def test_a_cry_for_help_is_on_top_of_the_inbox_and_answered_at_once_at_any_hour(
     assert "112" in text
     assert leaves_at == night
     officer = world.user(AUTHOR)
-    with world.runtime.db.read() as session:
-        for order in (False, True):
-            shown = read_case_list(session, officer, CaseFilter(newest_first=order), now=night)
-            assert [line.case.kind for line in shown.lines] == [CaseKind.HELP, CaseKind.QUESTION]
+    for order in (False, True):
+        shown = world.read(read_case_list, officer, CaseFilter(newest_first=order), now=night)
+        assert [line.case.kind for line in shown.lines] == [CaseKind.HELP, CaseKind.QUESTION]
 
 
 def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(world, campaign):
@@ -109,10 +103,9 @@ def test_cries_of_a_number_that_may_be_questions_are_told_once_in_ten_minutes(wo
     asked = [say(world, f"ai đó bị đuối nước thì gọi số nào? {n}") for n in range(3)]
     assert {(reply.label, reply.is_urgent) for reply in asked} == {(Label.QUESTION, True)}
     recipient = asked[0].recipient_id
-    with world.runtime.db.write() as session:
-        for n in range(10):
-            text = f"ai đó bị đuối nước thì gọi vào số nào? {n}"
-            assert receive_page_message(session, recipient, text, now=world.now) == "urgent"
+    for n in range(10):
+        text = f"ai đó bị đuối nước thì gọi vào số nào? {n}"
+        assert world.do(receive_page_message, recipient, text) == "urgent"
     told = select(Case.id).where(Case.urgent_at.is_not(None), Case.alerted_at.is_(None))
     assert len(world.all(told)) == 2, "one of each way"
     assert say(world, CRY), "one that is sure is told all the same"
@@ -146,9 +139,7 @@ def test_who_cries_on_and_on_on_a_page_has_few_cases_and_every_word_is_kept(worl
     said = {each.text for each in world.read(read_items, [recipient])}
     assert said >= set(texts)
     world.execute(update(Case).values(done_at=world.now, outcome=CaseOutcome.UNREACHED))
-    with world.runtime.db.write() as session:
-        text = "ai đó bị đuối nước, gọi số nào?"
-        assert receive_page_message(session, recipient, text, now=world.now) == "urgent"
+    assert world.do(receive_page_message, recipient, "ai đó bị đuối nước, gọi số nào?") == "urgent"
     assert len(world.cases()) == 1
 
 
@@ -189,9 +180,7 @@ def test_officers_see_that_an_alert_by_sms_has_not_arrived(world, campaign, clie
 def test_a_case_that_was_taken_is_not_escalated(world, campaign):
     world.use(duty_contacts=(number(70),), stand_in_contacts=(number(71),))
     say(world, CRY)
-    with world.runtime.db.write() as session:
-        case = session.scalars(select(Case)).one()
-        case.alerted_at = case.taken_at = world.now
+    world.execute(update(Case).values(alerted_at=world.now, taken_at=world.now))
     assert enqueue_due_alerts(world.runtime, now=world.now + URGENT_WAITS) == 0
 
 
@@ -369,9 +358,8 @@ def test_a_cry_is_taken_back_by_no_word_and_no_press(world, campaign):
 
 def test_a_cry_that_an_officer_joins_to_an_open_case_stays_one(world, campaign):
     say(world, "can giup cai dat")
-    with world.runtime.db.write() as session:
-        reply = session.merge(say(world, "alo alo", at=world.now + timedelta(minutes=1)))
-        case = session.scalars(select(Case).where(Case.reply_id == reply.id)).one()
-        case.urgent_at = world.now
-    label_reply(world.runtime, case.id, "need_help", user=world.user(AUTHOR), now=world.now)
+    reply = say(world, "alo alo", at=world.now + timedelta(minutes=1))
+    case = world.one(select(Case.id).where(Case.reply_id == reply.id))
+    world.change(Case, case, urgent_at=world.now)
+    label_reply(world.runtime, case, "need_help", user=world.user(AUTHOR), now=world.now)
     assert [case.urgent_at for case in world.cases()] == [world.now]

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
@@ -17,7 +18,6 @@ from campaigns.models.checks import LivePermit
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import RequestKind
 from campaigns.planning.preview import segment_price
-from campaigns.privacy.requests import record_request
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import (
     AttemptReport,
@@ -27,9 +27,8 @@ from campaigns.rules.states import (
     MessageKind,
     MessageState,
 )
-from outreach.contacts.suppressions import suppress
 from outreach.models.accounts import AuditEvent, AuditValues, Role
-from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
+from outreach.models.contacts import SuppressionReason
 from outreach.rules.errors import NotAllowed, WrongState
 from outreach.rules.gateway import Cause
 from outreach.rules.quiet_days import NO_DAYS
@@ -51,24 +50,11 @@ def storm(world):
     world.now = NIGHT
     world.add_people(10)
     world.add(LivePermit(allowed_at=NIGHT))
-    with world.runtime.db.write() as session:
-        world.add_officer(session, SECOND, Role.APPROVER)
-        for index, reason in ((2, SuppressionReason.DO_NOT_CALL), (3, SuppressionReason.WRONG_NUMBER)):
-            phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
-            suppress(session, phone, reason=reason, source="officer", now=NIGHT)
-        objector = session.scalars(
-            select(ContactPhone.contact_id).join(Phone).where(Phone.e164 == number(4))
-        ).one()
-        record_request(
-            session,
-            objector,
-            RequestKind.RESTRICT,
-            asked_by="A Thun",
-            asked_on=None,
-            user=world.user(AUTHOR),
-            now=NIGHT,
-        )
-        opt_out(world, session, number(1))
+    world.officer(SECOND, Role.APPROVER)
+    world.suppress(number(2), SuppressionReason.DO_NOT_CALL)
+    world.suppress(number(3), SuppressionReason.WRONG_NUMBER)
+    world.ask(world.contact("A Thun 4"), RequestKind.RESTRICT)
+    opt_out(world, number(1))
     return world
 
 
@@ -165,19 +151,14 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
     assert storm.status(warning)["excluded"] == {"opted_out": 1, "wrong_number": 1}
     [claimed] = claim_at(storm, NIGHT, limit=3)
     assert claimed == all_but(3, 4)[:3]
-    with storm.runtime.db.write() as session:
-        attempts = list(session.scalars(select(Attempt.id)))
-        assert not suppressed_attempts(session, attempts, passes_opt_outs=True)
-        assert len(suppressed_attempts(session, attempts, passes_opt_outs=False)) == 2
-        # Who is reported dead meanwhile, or answers the warning itself with a stop, is left out.
-        answered = session.scalars(
-            select(Recipient).join(Phone, Phone.id == Recipient.phone_id).where(Phone.e164 == number(7))
-        ).one()
-        answered.answer = "opt_out"
-        opt_out(storm, session, number(7))
-        dead = session.scalars(select(Phone).where(Phone.e164 == number(8))).one()
-        wrong = SuppressionReason.WRONG_NUMBER
-        suppress(session, dead, reason=wrong, source="sms", now=NIGHT)
+    attempts = storm.all(select(Attempt.id))
+    held = partial(storm.read, suppressed_attempts, attempts)
+    assert not held(passes_opt_outs=True)
+    assert len(held(passes_opt_outs=False)) == 2
+    # Who is reported dead meanwhile, or answers the warning itself with a stop, is left out.
+    storm.change(Recipient, storm.recipient(number(7), warning).id, answer="opt_out")
+    opt_out(storm, number(7))
+    storm.suppress(number(8), SuppressionReason.WRONG_NUMBER)
     assert claim_at(storm, NIGHT) == [all_but(0, 1, 2, 3, 4, 7, 8)]
     assert [row["recipients"] for row in warned(storm)] == [8]
     assert [row["passed"] for row in warned(storm)] == [2]
@@ -188,17 +169,14 @@ def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_numbe
     world.add_person("Y Mot", number(0), number(7))
     world.add_person("Y Hai", number(1))
     world.sent()
-    with world.runtime.db.write() as session:
-        attempts = list(session.scalars(select(Attempt.id).order_by(Attempt.id)))
-        assert len(attempts) == 2
-        assert not suppressed_attempts(session, attempts, passes_opt_outs=False)
-        phone = session.scalars(select(Phone).where(Phone.e164 == number(7))).one()
-        wrong = SuppressionReason.WRONG_NUMBER
-        suppress(session, phone, reason=wrong, source="sms", now=NIGHT)
-        session.flush()
-        assert suppressed_attempts(session, attempts, passes_opt_outs=False) == set()
-        opt_out(world, session, number(7))
-        assert suppressed_attempts(session, attempts, passes_opt_outs=False) == {attempts[0]}
+    attempts = world.all(select(Attempt.id).order_by(Attempt.id))
+    assert len(attempts) == 2
+    held = partial(world.read, suppressed_attempts, attempts, passes_opt_outs=False)
+    assert not held()
+    world.suppress(number(7), SuppressionReason.WRONG_NUMBER, at=NIGHT)
+    assert held() == set()
+    opt_out(world, number(7))
+    assert held() == {attempts[0]}
 
 
 def warned(world):
@@ -268,11 +246,9 @@ def test_many_answers_hold_seconds_of_their_senders_pace_and_a_warning_overtakes
 def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(world, thorough):
     phones, per_second = (5000, 500) if thorough else (150, 150)
     world.add_people(phones)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, SECOND, Role.APPROVER)
-        session.add(Sender(name="MTTQ", pace=per_second))
-        dead = session.scalars(select(Phone).where(Phone.e164 == number(0))).one()
-        suppress(session, dead, reason=SuppressionReason.WRONG_NUMBER, source="sms", now=world.now)
+    world.officer(SECOND, Role.APPROVER)
+    world.add(Sender(name="MTTQ", pace=per_second))
+    world.suppress(number(0), SuppressionReason.WRONG_NUMBER)
     world.launch(name="Ngoài giờ", text="Ngoai gio", window=world.closed_window())
     world.launch(name="Trong giờ", text="Trong gio")
     warning = world.draft(name="Bão", text="Bao so 9, so tan ngay", unaccented=True, urgent={"reason": STORM})

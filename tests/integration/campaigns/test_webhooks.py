@@ -11,14 +11,12 @@ import pytest
 from sqlalchemy import select, update
 
 from campaigns.cases.merge_people import merge_people, unmerge_people
-from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.models.webhooks import Delivery, DeliveryState, EventPosition, Subscription
-from campaigns.replies.record_answer import undo_answer
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
+from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.rules.webhooks import EventKind, secret_of
 from campaigns.webhooks import collect_events as collect_events_module
 from campaigns.webhooks.collect_events import collect_events
@@ -32,8 +30,7 @@ from campaigns.webhooks.deliver_events import (
     send_ping,
     subscribe,
 )
-from outreach.accounts.users import create_organisation, find_user
-from outreach.models.accounts import Organisation, OrganisationKind, Role
+from outreach.models.accounts import Organisation, Role
 from outreach.use_cases import enqueue_webhooks
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.processes import QuickProcesses
@@ -55,30 +52,17 @@ def receiver():
 
 @pytest.fixture(autouse=True)
 def administrator(world):
-    with world.runtime.db.write() as session:
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
-        create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.organisation()
 
 
 def listen(world, receiver, *, organisation="MTTQ", kinds=OFFERED):
     """A subscription of this receiver's; its id."""
-    with world.runtime.db.write() as session:
-        made = subscribe(
-            session,
-            name="Kho dữ liệu",
-            url=receiver.url,
-            organisation_id=session.scalars(
-                select(Organisation.id).where(Organisation.code == organisation)
-            ).one(),
-            kinds=kinds,
-            is_production=False,
-            user=find_user(session, ADMINISTRATOR),
-            now=datetime.now(UTC),
-        )
-        receiver.secret = secret_of(made.salt, secret_key=world.runtime.settings.secret_key)
-        return made.id
+    to = {"organisation_id": world.organisation_id(organisation), "by": ADMINISTRATOR}
+    at = {"name": "Kho dữ liệu", "url": receiver.url, "now": datetime.now(UTC)}
+    made = world.do(subscribe, **at, **to, kinds=kinds, is_production=False)
+    receiver.secret = secret_of(made.salt, secret_key=world.runtime.settings.secret_key)
+    return made.id
 
 
 def tell(world):
@@ -89,17 +73,16 @@ def tell(world):
 
 def in_time(world):
     """As if every wait were over."""
-    with world.runtime.db.write() as session:
-        past = datetime.now(UTC) - timedelta(seconds=1)
-        session.execute(update(Subscription).values(due_at=None, leased_until=None))
-        session.execute(update(Delivery).values(due_at=past))
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    world.execute(update(Subscription).values(due_at=None, leased_until=None))
+    world.execute(update(Delivery).values(due_at=past))
 
 
-def says(world, campaign, index, label):
-    with world.runtime.db.write() as session:
-        recipient = session.merge(world.recipient(number(index), campaign))
-        assert recipient.phone_id
-        world.answer(session, recipient, label)
+def says(world, campaign, index, label, *, hours=0):
+    """An answer on the page, or as an officer enters it who heard it so many `hours` ago."""
+    source = AnswerSource.OFFICER if hours else AnswerSource.PAGE
+    at = datetime.now(UTC) - timedelta(hours=hours)
+    world.answers(campaign, {index: label}, source=source, at=at)
 
 
 def line(world):
@@ -116,8 +99,7 @@ def test_what_happens_is_told_with_ids_and_labels_alone(world, receiver):
     says(world, campaign, 0, _L.INSTALLED)
     says(world, campaign, 1, _L.OPT_OUT)
     tell(world)
-    with world.runtime.db.write() as session:
-        undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=datetime.now(UTC))
+    world.undo(campaign, at=datetime.now(UTC))
     world.act(campaign, CampaignAction.PAUSE)
     tell(world)
     assert tell(world).delivered == 0
@@ -160,11 +142,7 @@ def test_messages_that_came_to_their_end_are_counted_by_batch(world, receiver):
     world.add_people(4)
     listen(world, receiver, kinds=["message.final", "campaign.state"])
     campaign = world.sent()
-    with world.runtime.db.write() as session:
-        reports = [
-            AttemptReport(each, AttemptState.DELIVERED) for each in session.scalars(select(Attempt.id))
-        ]
-        apply_reports(session, reports, now=datetime.now(UTC))
+    world.report(AttemptState.DELIVERED)
     tell(world)
     finals = [got.event["data"] for got in receiver.got if got.kind == "message.final"]
     assert finals == [{"campaign": campaign, "messages": {"delivered": 4}, "more": {"delivered": 4}}]
@@ -383,9 +361,8 @@ def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(wor
         tell(world)
         unmerge_people(world.runtime, merged, user=user, now=datetime.now(UTC))
         tell(world)
-    with world.runtime.db.read() as session:
-        told = session.execute(select(Delivery.kind, Delivery.data).order_by(Delivery.id)).all()
-        active = set(session.scalars(select(InstallReport.id).where(InstallReport.withdrawn_at.is_(None))))
+    told = world.rows(select(Delivery.kind, Delivery.data).order_by(Delivery.id))
+    active = set(world.all(select(InstallReport.id).where(InstallReport.withdrawn_at.is_(None))))
     known = set()
     for kind, data in told:
         if kind == EventKind.INSTALL_REPORTED:
@@ -396,22 +373,15 @@ def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(wor
     assert sum(kind == EventKind.INSTALL_WITHDRAWN for kind, _data in told) == 2
 
 
-def settle(world, state):
-    """All that was sent gets this report."""
-    with world.runtime.db.write() as session:
-        reports = [AttemptReport(each, state) for each in session.scalars(select(Attempt.id))]
-        apply_reports(session, reports, now=datetime.now(UTC))
-
-
 def test_what_final_counts_add_up_to_is_what_they_say(world, receiver, monkeypatch):
     """Also where a late report takes a message out of a state, and where a second wave follows after weeks."""
     monkeypatch.setattr(collect_events_module, "FINALS_EVERY", timedelta())
     world.add_people(3)
     listen(world, receiver, kinds=["message.final"])
     campaign = world.sent()
-    settle(world, AttemptState.NO_REPORT)
+    world.report(AttemptState.NO_REPORT)
     tell(world)
-    settle(world, AttemptState.DELIVERED)
+    world.report(AttemptState.DELIVERED)
     tell(world)
     for ended_at in (
         datetime.now(UTC) - timedelta(days=20),
@@ -433,9 +403,9 @@ def test_a_message_that_arrives_by_both_its_attempts_is_final_once(world, receiv
     world.add_people(1)
     listen(world, receiver, kinds=["message.final"])
     world.sent()
-    settle(world, AttemptState.PASSED)
+    world.report(AttemptState.PASSED)
     world.send()
-    settle(world, AttemptState.DELIVERED)
+    world.report(AttemptState.DELIVERED)
     tell(world)
     assert len(world.all(select(Attempt.id))) == 2
     assert [got.event["data"]["messages"] for got in receiver.got] == [{"delivered": 1}]
@@ -455,11 +425,7 @@ def test_who_subscribes_while_a_round_runs_is_not_refused(world, receiver):
 def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(world, receiver):
     campaign = world.launch(people=1)
     listen(world, receiver, kinds=["answer.recorded"])
-    with world.runtime.db.write() as session:
-        recipient = session.merge(world.recipient(number(0), campaign))
-        assert recipient.phone_id
-        at_noon = datetime.now(UTC) - timedelta(hours=3)
-        world.answer(session, recipient, _L.NOT_YET, source=AnswerSource.OFFICER, now=at_noon)
+    says(world, campaign, 0, _L.NOT_YET, hours=3)
     tell(world)
     assert [got.kind for got in receiver.got] == ["answer.recorded"]
 
@@ -478,10 +444,7 @@ def test_an_install_that_an_answer_of_hours_ago_withdraws_is_told_as_withdrawn(w
     campaign = world.launch(people=1)
     listen(world, receiver, kinds=["install.reported", "install.withdrawn"])
     for hours, label in ((3, _L.INSTALLED), (2, _L.REFUSE)):
-        with world.runtime.db.write() as session:
-            recipient = session.merge(world.recipient(number(0), campaign))
-            at = datetime.now(UTC) - timedelta(hours=hours)
-            world.answer(session, recipient, label, source=AnswerSource.OFFICER, now=at)
+        says(world, campaign, 0, label, hours=hours)
         tell(world)
         tell(world)
     assert [got.kind for got in receiver.got] == ["install.reported", "install.withdrawn"]
