@@ -150,9 +150,10 @@ class Site:
         """How many rows a table has."""
         return self.scalar(select(func.count()).select_from(table)) or 0
 
-    def audited(self, *actions: str) -> list[AuditEvent]:
-        """What the audit log has of these actions, in order."""
-        return self.all(select(AuditEvent).where(AuditEvent.action.in_(actions)).order_by(AuditEvent.id))
+    def audited(self, *actions: str, subject: str = "") -> list[AuditEvent]:
+        """What the audit log has of these actions or of a subject, in order."""
+        which = AuditEvent.subject == subject if subject else AuditEvent.action.in_(actions)
+        return self.all(select(AuditEvent).where(which).order_by(AuditEvent.id))
 
     def contact(self, name: str) -> int:
         """The id of the one person of this name."""
@@ -315,16 +316,21 @@ class World(Site):
             self.list_id = made.id
 
     def add_officer(
-        self, session: Session, email: str, role: Role, organisation_id: int | None = None
+        self,
+        session: Session,
+        email: str,
+        role: Role,
+        organisation_id: int | None = None,
+        area: str | None = None,
     ) -> User:
-        """A user with PASSWORD, in the caller's transaction; without an organisation they see everything."""
-        about = {"password": PASSWORD, "role": role, "area_code": None, "now": self.now}
+        """A user with PASSWORD, in the caller's transaction; without organisation and area they see everything."""
+        about = {"password": PASSWORD, "role": role, "area_code": area, "now": self.now}
         return create_user(session, email=email, organisation_id=organisation_id, **about)
 
-    def officer(self, email: str, role: Role = Role.STAFF, organisation_id: int | None = None) -> str:
+    def officer(self, email: str, role: Role = Role.STAFF, *of: Any, **where: Any) -> str:
         """A user as `add_officer` makes them, in a transaction of its own; their address."""
         with self.runtime.db.write() as session:
-            self.add_officer(session, email, role, organisation_id)
+            self.add_officer(session, email, role, *of, **where)
         return email
 
     def add_areas(self, districts: dict[str, str], communes: dict[str, str] | None = None) -> None:

@@ -408,9 +408,7 @@ def test_a_correction_leaves_its_history_and_the_log_can_be_read_as_it_stood(wor
     assert "Mục này đã bỏ" in officer.get("/admin/publicity/1/").text
     assert post(officer, "/admin/publicity/1/correct", **changed | {"version": "3"}).status_code == 303
     assert world.read(read_summary, week).total.times == 5
-    told = world.all(
-        select(AuditEvent.action).where(AuditEvent.subject == "activities:1").order_by(AuditEvent.id)
-    )
+    told = [each.action for each in world.audited(subject="activities:1")]
     assert told == ["publicity.enter", "publicity.correct", "publicity.withdraw", "publicity.correct"]
 
 

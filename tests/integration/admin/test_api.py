@@ -159,7 +159,7 @@ def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other, world):
     assert [world.count(each) for each in tables] == before
     # Under a new key it is a new handing in, and finds everybody there.
     assert other.hand_in(PEOPLE, key="2").get_json()["counts"]["unchanged"] >= 3
-    uses = world.all(select(AuditEvent).where(AuditEvent.action == "api.contacts").order_by(AuditEvent.id))
+    uses = world.audited("api.contacts")
     assert [(use.details["token"], use.details["rows"]) for use in uses] == [(other.id, 6), (other.id, 6)]
 
 
@@ -379,9 +379,7 @@ def test_administrators_make_and_end_tokens_on_the_page(other, world):
     assert page.index('<th scope="row">Thử') < page.index('<th scope="row">Kho dữ liệu'), (
         "who is in use comes first"
     )
-    told = world.all(
-        select(AuditEvent.action).where(AuditEvent.subject == "api_tokens:2").order_by(AuditEvent.id)
-    )
+    told = [each.action for each in world.audited(subject="api_tokens:2")]
     assert told == ["token.create", "token.end"]
 
 

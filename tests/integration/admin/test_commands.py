@@ -95,7 +95,7 @@ def run(*arguments, stdin=b"", **environment):
 
 def recorded(world, action):
     """Return the audit actions of a kind."""
-    events = world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
+    events = world.audited(action)
     return [(event.subject, event.details) for event in events]
 
 

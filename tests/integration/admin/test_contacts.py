@@ -149,9 +149,7 @@ def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(cl
     for text in ("0900 000 002", "0900000099", "le an", "002"):
         page = client.get(post(client, "/admin/people/", q=text).location).text
         assert "hoặc đủ cả số" in page
-    events = world.all(
-        select(AuditEvent).where(AuditEvent.action == "contact.search_number").order_by(AuditEvent.id)
-    )
+    events = world.audited("contact.search_number")
     assert [(event.actor_id, event.subject, event.details) for event in events] == [
         (world.user(AUTHOR).id, f"contacts:{people['Lê An']}", {"found": 1}),
         (world.user(AUTHOR).id, "contacts:all", {"found": 0}),
@@ -215,7 +213,7 @@ def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(client, wo
         assert "0900•••002" in text
         assert "0900000002" not in text
         assert number(2) not in text
-    phone_id = world.scalar(select(Phone.id).where(Phone.e164 == number(2)))
+    phone_id = world.phone(number(2))
     assert "0900000002" in post(client, f"{person}number", phone=phone_id).text
     event = world.one(select(AuditEvent).where(AuditEvent.action == "contact.see_number"))
     assert event.subject == f"contacts:{people['Lê An']}"
@@ -308,7 +306,7 @@ def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(client, 
 def test_a_number_is_suppressed_and_lifted_with_a_reason_only(client, world, people):
     signed_in(client, AUTHOR)
     person = f"/admin/people/{people['Lê An']}/"
-    phone_id = world.scalar(select(Phone.id).where(Phone.e164 == number(2)))
+    phone_id = world.phone(number(2))
     form = {"phone": phone_id, "reason": "wrong_number"}
     post(client, f"{person}suppress", **form, note=" ")
     assert found(world, suppressed=True) == []
@@ -347,7 +345,7 @@ def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(client, world,
         assert "Năm sinh phải từ 1900" in answer.text
     person = world.get_one(Contact, people["Lê An"])
     assert (person.birth_year, person.sex) == (1961, "f")
-    (event,) = world.all(select(AuditEvent).where(AuditEvent.action == "contact.correct"))
+    (event,) = world.audited("contact.correct")
     assert event.details == {"fields": ["birth_year", "sex"]}
 
 
@@ -400,7 +398,7 @@ def test_an_approver_says_whose_wish_to_be_left_alone_it_was_with_the_number_tha
         person = world.add_person("Y Hlan", number(first), number(first + 1))
         path = f"/admin/people/{person}"
         assert "Ai đã từ chối nhận tin" not in client.get(f"{path}/").text
-        phone_id = world.one(select(Phone.id).where(Phone.e164 == number(first)))
+        phone_id = world.phone(number(first))
         post(client, f"{path}/suppress", phone=phone_id, reason="opt_out", note="bà xin thôi")
         page = client.get(f"{path}/").text
         assert "không gửi tin: người này đã từ chối" in page
@@ -447,7 +445,7 @@ def lines(page):
 @both_databases
 def test_all_that_happened_stands_in_one_line_the_newest_first(client, world, tmp_path, monkeypatch):
     bring(world, write(tmp_path, f"1,Y Hlan,1990,,,{local(1)}"), "Hội viên mới")
-    person = world.one(select(Contact.id).where(Contact.name == "Y Hlan"))
+    person = world.contact("Y Hlan")
     campaign = world.launch(name="Mời cài Bluezone", lists=["MTTQ/Hội viên mới"])
     world.sweep()
     signed_in(client, AUTHOR)

@@ -15,7 +15,6 @@ from outreach.imports import uploads
 from outreach.imports.erasures import record_erasure
 from outreach.imports.issues import Decision
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
-from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -390,7 +389,7 @@ def test_an_officer_decides_row_after_row(client, world, tmp_path):
     assert "Không có dòng nào chờ quyết định" in page
     assert people(world)["Y Hlan"] == ["+84905000121"]
     assert world.scalar(select(Contact.birth_year).where(Contact.name == "A Lâu")) == 1941
-    events = world.all(select(AuditEvent).where(AuditEvent.action == "import.decide").order_by(AuditEvent.id))
+    events = world.audited("import.decide")
     assert [event.details["decision"] for event in events] == ["taken", "answered"]
     assert "0905000121" not in str([event.details for event in events])
 
@@ -411,9 +410,7 @@ def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(client, wo
     bring(world, write(tmp_path, "1,Y Rơ,,,,09O5 OOO 123", name="b.csv"), LIST)
     signed_in(client, AUTHOR)
     client.get("/admin/lists/waiting")
-    events = world.all(
-        select(AuditEvent).where(AuditEvent.action == "import.see_waiting").order_by(AuditEvent.id)
-    )
+    events = world.audited("import.see_waiting")
     assert [(event.subject, event.details) for event in events] == [
         ("list_imports:1", {"rows": 2}),
         ("list_imports:2", {"rows": 1}),

@@ -252,7 +252,7 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client, world):
         assert "Quyết định các dòng chờ" not in shown
     kept = select(KeptValue.name, KeptValue.value).order_by(KeptValue.contact_id, KeptValue.name)
     assert world.rows(kept) == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 1"), ("nơi hẹn", "Thôn 2")]
-    person = world.one(select(Contact.id).where(Contact.name == "A Thun"))
+    person = world.contact("A Thun")
     assert "nơi hẹn: Thôn 1" in client.get(f"/admin/people/{person}/").text
 
 

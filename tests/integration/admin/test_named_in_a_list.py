@@ -47,7 +47,7 @@ from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
 from outreach.imports.uploads import preview_for, undo_import
-from outreach.models.accounts import Area, Organisation, Role, User
+from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -108,7 +108,7 @@ def person(world, tmp_path):
 
 
 def phone_id(world, index):
-    return world.one(select(Phone.id).where(Phone.e164 == number(index)))
+    return world.phone(number(index))
 
 
 def test_the_page_and_the_directory_show_what_the_file_itself_brought(client, world, person):
@@ -139,7 +139,7 @@ def test_that_somebody_is_left_alone_is_shown_and_not_how_or_to_whom_they_said_s
     assert PROVINCE not in shown
     assert "cán bộ ghi" not in shown
     for owner, source in (("PN", [""]), ("ND", ["officer", "request"])):
-        of = world.one(select(Organisation.id).where(Organisation.code == owner))
+        of = world.organisation_id(owner)
         _row, token = world.token(
             world.officer(f"{owner}-qt@loa.example", Role.ADMINISTRATOR), organisation_id=of
         )
@@ -337,14 +337,14 @@ def unnumbered(world, person, tmp_path):
     """Y Lan, whom a new list of the farmers' union recorded, and an older one of the women's union names without a number; the id."""
     bring(world, tmp_path, "ND", "Mới", f"Y Lan,1970,Làng Kà,,{local(3)},có")
     bring(world, tmp_path, "PN", "Tên lạ", "Y Lan,1970,Làng Kà,,,")
-    return world.one(select(Contact.id).where(Contact.name == "Y Lan"))
+    return world.contact("Y Lan")
 
 
 @pytest.mark.parametrize("without_basis", ["", "Mới"])
 def test_what_a_person_writes_goes_to_who_recorded_them_and_not_to_who_names_them_in_an_older_list(
     world, unnumbered, without_basis
 ):
-    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    farmers = world.organisation_id("ND")
     farmer = world.officer("nd@loa.example", Role.STAFF, farmers)
     for list_id in world.all(select(ContactList.id).where(ContactList.name == without_basis)):
         world.change(ContactList, list_id, basis=LegalBasis.NONE)
@@ -364,7 +364,7 @@ def test_what_a_person_writes_goes_to_who_recorded_them_and_not_to_who_names_the
 def test_who_records_people_before_others_bring_their_numbers_reads_none_of_these(world, person, tmp_path):
     bring(world, tmp_path, "PN", "Tên lạ", "Y Hlan,1971,Làng Kà,,,")
     bring(world, tmp_path, "ND", "Mới", f"Y Hlan,1971,Làng Kà,,{local(4)},có")
-    hlan = world.one(select(Contact.id).where(Contact.name == "Y Hlan"))
+    hlan = world.contact("Y Hlan")
     with pytest.raises(NotAllowed):
         world.do(reveal_number, hlan, phone_id(world, 4), by=NOSY)
     campaign = world.sent(lists=["Tên lạ", "Mới"])
@@ -380,7 +380,7 @@ def test_who_records_people_before_others_bring_their_numbers_reads_none_of_thes
     world.do(enter_results, sheet.id, {n: VisitOutcome.ABSENT}, by=NOSY)
     (at_home,) = world.read(read_houses, officer, now=world.now).people
     assert (at_home.name, at_home.phone) == ("Y Hlan", "")
-    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    farmers = world.organisation_id("ND")
     for who in (PROVINCE, world.officer("nd@loa.example", Role.STAFF, farmers)):
         assert world.do(reveal_number, hlan, phone_id(world, 4), by=who) == number(4)
     bring(world, tmp_path, "PN", "Tên lạ", f"Y Hlan,1971,Làng Kà,,{local(4)},")
@@ -406,7 +406,7 @@ def test_recording_that_somebody_asks_for_help_shows_no_number_that_ones_lists_d
     client, world, unnumbered
 ):
     world.change(Contact, unnumbered, village="Làng Mới")
-    women = world.one(select(Organisation.id).where(Organisation.code == "PN"))
+    women = world.organisation_id("PN")
     campaign = world.sent(lists=["Tên lạ"])
     world.change(Campaign, campaign, organisation_id=women)
     said = {"place": AnswerPlace.PHONE, "note": "", "by": NOSY}
@@ -450,7 +450,7 @@ def recorded(world, person, tmp_path):
     """Y Bích, whom the women's union recorded with a phone of its own first; the farmers' list then states one; the id."""
     bring(world, tmp_path, "PN", "Tên lạ", f"Y Bích,1975,Làng Kà,,{local(9)}; {local(6)},")
     bring(world, tmp_path, "ND", "Nông dân", f"Y Bích,1975,Làng Kà,,{local(6)},có")
-    return world.one(select(Contact.id).where(Contact.name == "Y Bích"))
+    return world.contact("Y Bích")
 
 
 def test_campaigns_write_on_the_numbers_that_their_own_lists_state(world, recorded, tmp_path):
@@ -491,7 +491,7 @@ def test_a_number_that_the_recording_organisation_adds_is_not_used_by_others_who
 
 def test_nobody_removes_a_number_that_they_may_not_read(world, two_named):
     lan, _hoa = two_named
-    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    farmers = world.organisation_id("ND")
     theirs = world.officer("nd@loa.example", Role.STAFF, farmers)
     with pytest.raises(NotAllowed):
         world.do(remove_number, lan, phone_id(world, 9), note="sai số", by=theirs)
@@ -513,7 +513,7 @@ def test_a_number_that_others_hand_in_stays_one_when_its_person_is_merged_and_ta
 ):
     _lan, hoa = two_named
     bring(world, tmp_path, "ND", "Nông dân", f"Y Hoa Kđăm,1980,Làng Kà,,{local(5)},có")
-    kept = world.one(select(Contact.id).where(Contact.name == "Y Hoa Kđăm"))
+    kept = world.contact("Y Hoa Kđăm")
     merge = world.do(merge_people, kept, hoa, by=PROVINCE)
     world.do(suppress_number, kept, phone_id(world, 5), reason=Closing.WRONG_NUMBER, note="sai", by=PROVINCE)
     assert reached(world, [kept], "Nông dân") == [None]
@@ -533,7 +533,7 @@ def test_numbers_that_others_handed_in_before_an_upgrade_are_known_as_such_after
 
 
 def test_staff_lift_no_opt_out_of_their_own_people(client, world, person):
-    farmers = world.one(select(Organisation.id).where(Organisation.code == "ND"))
+    farmers = world.organisation_id("ND")
     world.officer("nd@loa.example", Role.STAFF, farmers)
     signed_in(client, "nd@loa.example")
     page = f"/admin/people/{person}/"
@@ -605,7 +605,7 @@ def test_a_village_that_only_others_stated_goes_with_its_commune_and_comes_back_
 
 def test_what_the_recording_organisation_confirmed_or_an_officer_put_right_stays(world, unknown, tmp_path):
     bring(world, tmp_path, "ND", "Nông dân", f"Y Ngân,1950,,,{local(12)},")
-    ngan = world.one(select(Contact.id).where(Contact.name == "Y Ngân"))
+    ngan = world.contact("Y Ngân")
     profile = {"name": "Y Ngân", "birth_year": "1950", "sex": "", "area_code": "23281"}
     later = {"has_smartphone": False, "by": PROVINCE, "now": world.now + timedelta(minutes=1)}
     for village in ("Thôn 7", "Thôn 9"):
@@ -621,7 +621,7 @@ def test_a_list_that_only_names_a_person_replaces_nothing_however_often_it_comes
 
 def test_rows_for_review_previews_and_error_files_keep_to_the_area(world, person, tmp_path):
     limited = "dakha@loa.example"
-    women = world.one(select(Organisation.id).where(Organisation.code == "PN"))
+    women = world.organisation_id("PN")
     made = world.user(world.officer(limited, Role.STAFF, women))
     world.change(User, made.id, area_code="615")
     one = world.first(select(ListImport).where(ListImport.list_id == 3))

@@ -44,7 +44,7 @@ from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import read_lines
 from outreach.accounts.users import find_user
-from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, OrganisationKind, Role
+from outreach.models.accounts import Area, AreaLevel, Organisation, OrganisationKind, Role
 from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.integration.campaigns.test_answer_totals import says
@@ -469,7 +469,7 @@ def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_recor
     signed_in(client, NEIGHBOUR)
     theirs = post(client, path, form="csv").data.decode("utf-8-sig")
     assert "Ủy ban MTTQ" not in theirs
-    told = places.all(select(AuditEvent).where(AuditEvent.action == "reach.export").order_by(AuditEvent.id))
+    told = places.audited("reach.export")
     assert [event.subject for event in told] == [f"campaigns:{campaign}"] * 3
 
 

@@ -15,7 +15,7 @@ from admin.app import THREADS, create_app, create_front
 from outreach.accounts.invitations import choose_password, link_for
 from outreach.accounts.users import Identity, find_or_link
 from outreach.core.settings import BadSettings, Settings
-from outreach.models.accounts import AuditEvent, Organisation, Role, User, UserIdentity
+from outreach.models.accounts import Organisation, Role, User, UserIdentity
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.formats import parse_role_map
 from outreach.rules.keys import Purpose
@@ -96,9 +96,7 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
     assert web.is_in()
     user = world.one(select(User).where(User.email == AUTHOR))
     known = world.one(select(UserIdentity))
-    told = world.all(
-        select(AuditEvent.action).where(AuditEvent.subject == f"users:{user.id}").order_by(AuditEvent.id)
-    )
+    told = [each.action for each in world.audited(subject=f"users:{user.id}")]
     assert (known.user_id, known.subject, known.is_made) == (user.id, "7", False)
     assert [each for each in told if each in ("login", "user.identity")] == [
         "user.identity",

@@ -19,7 +19,6 @@ from campaigns.privacy.clocks import load_calendar, load_clocks
 from campaigns.rules.states import CampaignState
 from outreach.core.db import Base
 from outreach.models.accounts import AuditEvent, Role
-from outreach.models.contacts import Phone
 from outreach.rules.languages import NAMES
 from tests.integration.admin.test_permission_matrix import GUARDED, NOBODY, address, office
 from tests.project.test_translations import QUOTED, VIETNAMESE
@@ -202,7 +201,7 @@ def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
 ):
     signed_in(client, who)
     post(client, "/language", language=language)
-    phone = world.one(select(Phone.id).where(Phone.e164 == number(0)))
+    phone = world.phone(number(0))
     if "suppress" in path:
         typed = {**typed, "phone": phone}
     answer = post(client, path.format(person=person), **typed)

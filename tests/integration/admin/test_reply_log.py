@@ -3,9 +3,8 @@
 from io import BytesIO
 
 import pytest
-from sqlalchemy import select
 
-from outreach.models.accounts import AuditEvent, Role
+from outreach.models.accounts import Role
 from tests.support.admin_client import post, signed_in
 from tests.support.world import number
 
@@ -32,7 +31,7 @@ def test_replies_of_a_log_count_once_and_what_cannot_be_read_is_named(administra
     assert "ở dòng 4." in page
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
     assert "0 câu trả lời mới, 2 câu đã có" in hand_in(administrator, log)
-    events = world.all(select(AuditEvent).where(AuditEvent.action == "reply.import").order_by(AuditEvent.id))
+    events = world.audited("reply.import")
     assert [event.details for event in events] == [{"rows": 3, "new": 2}, {"rows": 3, "new": 0}]
 
 

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 from docx import Document
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from admin.app import create_app
 from admin.wording.filters import day as show_day
@@ -19,7 +19,7 @@ from campaigns.reports.issue_report import approve_report, freeze, issue, prepar
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.accounts import OrganisationKind, Role
 from tests.support.admin_client import post, signed_in
 from tests.support.mail_server import running_mail_server
 from tests.support.report_sample import save_sample_form
@@ -69,7 +69,7 @@ def link(world):
 
 def downloads(world):
     """Who took which file with them, as the audit has it."""
-    events = world.all(select(AuditEvent).where(AuditEvent.action == "report.download"))
+    events = world.audited("report.download")
     return [(event.actor_id, event.details) for event in events]
 
 

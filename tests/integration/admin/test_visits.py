@@ -131,7 +131,7 @@ def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_recor
     assert f"{FULL[:4]}•••{FULL[-3:]}" in plain
     assert plain.count('class="box"') == 3 * 7
     assert FULL in client.get(f"{show}sheet?numbers=1").text
-    told = world.all(select(AuditEvent).where(AuditEvent.action == "round.print").order_by(AuditEvent.id))
+    told = world.audited("round.print")
     assert [event.details["numbers"] for event in told] == [0, 2]
     world.officer("kiemtra@loa.example", Role.AUDITOR)
     signed_in(client, "kiemtra@loa.example")

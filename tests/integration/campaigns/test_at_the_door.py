@@ -40,7 +40,7 @@ def at_the_door(world):
 
 
 def person_id(world, name=NAME):
-    return world.one(select(Contact.id).where(Contact.name == name))
+    return world.contact(name)
 
 
 @both_databases

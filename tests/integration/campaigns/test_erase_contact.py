@@ -96,7 +96,7 @@ def person(world, tmp_path):
             f"5,{NAME},1960,Thôn 1,,không có",
         ),
     )
-    return world.one(select(Contact.id).where(Contact.name == NAME))
+    return world.contact(NAME)
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_hand
 def test_notes_on_shared_numbers_and_on_wishes_taken_back_are_emptied(world, person, campaign):
     who = {"user": world.user(APPROVER), "now": world.now}
     lift = {"user": world.user(APPROVER), "now": world.now}
-    own, shared = (world.one(select(Phone.id).where(Phone.e164 == each)) for each in (OWN, SHARED))
+    own, shared = (world.phone(each) for each in (OWN, SHARED))
     wrong, stop = Closing.WRONG_NUMBER, Closing.OPT_OUT
     suppress_number(world.runtime, person, shared, reason=wrong, note=f"{NAME} nói nhầm số", **who)
     suppress_number(world.runtime, person, own, reason=stop, note=f"{NAME} gọi điện", **who)

@@ -373,7 +373,7 @@ def test_nobody_whose_last_word_anywhere_was_no_is_written_to_by_any_and_nobody_
             tomorrow(world)
         if act in ("read", "tomorrow"):
             exchange_wishes(world.runtime, now=world.now)
-        elif world.scalar(select(Phone.id).where(Phone.e164 == e164)) is None:
+        elif not world.all(select(Phone.id).where(Phone.e164 == e164)):
             world.add_person("A Thun", e164)  # a list brings the number
         elif act == "start":
             start(world, e164, at)

@@ -25,7 +25,7 @@ from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, lift_suppression, suppress_number
 from outreach.contacts.phones import add_number, remove_number
-from outreach.models.contacts import Contact, Erasure, ImportIssue, ListImport, Phone
+from outreach.models.contacts import Contact, Erasure, ImportIssue, ListImport
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gateway import InboundMessage
 from tests.integration.campaigns.test_interleaved_transactions import interleave
@@ -105,7 +105,7 @@ def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(world, cou
     husband, wife, _campaign = couple
     user, now = world.user(AUTHOR), datetime.now(UTC)
     told = {"note": "báo trực tiếp", "user": user, "now": now}
-    phone = world.one(select(Phone.id).where(Phone.e164 == ONE))
+    phone = world.phone(ONE)
     for person in (wife, husband):
         suppress_number(world.runtime, person, phone, reason=Closing.OPT_OUT, **told)
     world.do(add_number, husband, TWO, user=user, now=now)

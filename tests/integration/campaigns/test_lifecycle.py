@@ -13,7 +13,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState
 from campaigns.sweep import steps_due
 from outreach.core.sentences import word_error
-from outreach.models.accounts import AuditEvent, User
+from outreach.models.accounts import User
 from outreach.rules.errors import WrongState
 from outreach.rules.quiet_days import NO_DAYS
 from tests.support.errors import refuses
@@ -55,9 +55,7 @@ def test_the_whole_way_is_on_record(world):
     world.act(campaign, A.PAUSE)
     world.act(campaign, A.RESUME)
     world.act(campaign, A.CANCEL)
-    events = world.all(
-        select(AuditEvent).where(AuditEvent.subject == f"campaigns:{campaign}").order_by(AuditEvent.id)
-    )
+    events = world.audited(subject=f"campaigns:{campaign}")
     names = {user.id: user.email for user in world.all(select(User))}
     kept = world.get_one(Campaign, campaign)
     assert all([kept.submitted_at, kept.approved_at, kept.launched_at, kept.ended_at])

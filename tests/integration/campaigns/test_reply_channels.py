@@ -213,7 +213,7 @@ def test_who_says_the_same_by_another_way_after_something_else_has_said_it_again
         at = world.now - timedelta(minutes=10 - 5 * n)
         push(channels, id=f"m{n}", **{"from": number(15)}, text=text, at=str(int(at.timestamp())))
     call(channels, "sms:received", sender=number(15), message="TC", receivedAt=world.now.isoformat())
-    phone = world.one(select(Phone.id).where(Phone.e164 == number(15)))
+    phone = world.phone(number(15))
     assert world.read(is_left_alone, phone)
 
 
@@ -227,7 +227,7 @@ def test_a_stop_that_comes_late_does_not_close_a_number_that_has_started_since(
     world.reply(number(15), "DK", gateway_id="SM2", now=world.now - timedelta(minutes=5))
     late = str(int((world.now - timedelta(minutes=20)).timestamp()))
     push(channels, id="m1", **{"from": number(15)}, text="TC", at=late)
-    phone = world.one(select(Phone.id).where(Phone.e164 == number(15)))
+    phone = world.phone(number(15))
     assert not world.read(is_left_alone, phone)
     assert world.recipient(number(15), campaign).answer is None
     push(channels, id="m2", **{"from": number(15)}, text="TC", at=str(int(world.now.timestamp())))
@@ -343,7 +343,7 @@ def test_what_is_written_to_the_official_account_is_a_reply_of_the_number_that_w
     assert world.one(select(Phone.notices).where(Phone.e164 == number(15))) == "answered"
     by_head = {"sent_at": "1764543600123", "message": {"msg_id": "m2", "text": "TC"}}
     assert write_on_zalo(zalo, "user_send_text", **by_head) == 200
-    assert world.read(is_left_alone, world.one(select(Phone.id).where(Phone.e164 == number(15))))
+    assert world.read(is_left_alone, world.phone(number(15)))
 
 
 def test_what_a_user_writes_whose_number_is_not_known_waits_for_an_officer(zalo, world, campaign):
@@ -373,7 +373,7 @@ def test_who_gives_anothers_number_on_zalo_opens_nothing_again_and_calls_nobody_
         sent = {"msg_id": f"{user}-{text}", "text": text}
         assert write_on_zalo(zalo, "user_send_text", sender={"id": user}, message=sent) == 200
 
-    phone = world.one(select(Phone.id).where(Phone.e164 == number(15)))
+    phone = world.phone(number(15))
     for user in ("owner", "stranger"):  # nobody says whether what was typed is one's own
         write_on_zalo(zalo, "user_submit_info", sender={"id": user}, info={"phone": number(15)[1:]})
     world.reply(number(15), "TC", gateway_id="s1")

@@ -46,7 +46,7 @@ from campaigns.visits.sheets import (
 from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
 from outreach.contacts.wishes import people_left_alone
-from outreach.models.accounts import Area, AreaLevel, AuditEvent, Role, User
+from outreach.models.accounts import Area, AreaLevel, Role, User
 from outreach.models.contacts import Contact, ContactPhone, SuppressionReason
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.keys import Purpose
@@ -220,7 +220,7 @@ def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(world,
     again = {person["name"]: person for person in phone.sync()["data"]["people"]}
     assert again["A Thun 0"]["phone"] == number(0).replace("+84", "0")
     assert [name for name, person in again.items() if "phone" in person] == ["A Thun 0"]
-    carried = world.all(select(AuditEvent).where(AuditEvent.action == "round.carry").order_by(AuditEvent.id))
+    carried = world.audited("round.carry")
     mine = [event.details for event in carried if event.actor_id == phone.officer.id]
     assert mine == [{"rows": 5, "numbers": 0}, {"rows": 5, "numbers": 1}]
 

@@ -128,7 +128,7 @@ def test_two_digits_are_read_in_the_same_way_in_all_rows(world, tmp_path):
 
 def test_what_has_been_done_since_stays(waiting):
     say(waiting, Decision.TAKEN)
-    person_id = waiting.one(select(Contact.id).where(Contact.name == "Y Hlan 2"))
+    person_id = waiting.contact("Y Hlan 2")
     campaign = waiting.launch()
     take_back(waiting)
     assert waiting.recipient("+84905000122", campaign).contact_id == person_id

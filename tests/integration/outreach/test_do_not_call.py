@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from outreach.contacts.phones import add_number
-from outreach.contacts.suppressions import suppress
 from outreach.core.spreadsheets import write_workbook
 from outreach.imports import do_not_call
 from outreach.imports.do_not_call import RegisterCounts, read_register, replace_register
@@ -47,10 +46,7 @@ def on_register(world):
 @both_databases
 def test_the_newest_file_replaces_the_one_before_it(world, tmp_path):
     world.add_people(4, first=1)
-    with world.runtime.db.write() as session:
-        phone = session.scalars(select(Phone).where(Phone.e164 == number(4))).one()
-        how = {"source": "officer", "now": world.now}
-        suppress(session, phone, reason=SuppressionReason.DO_NOT_CALL, **how)
+    world.suppress(number(4), SuppressionReason.DO_NOT_CALL)
     first = put(world, listed(tmp_path, 1, 2, 2, 4, 50))
     assert first == {
         "rows": 5,
@@ -120,14 +116,12 @@ def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_sa
         put(world, listed(tmp_path, 1, 2, 3, 5))
     assert on_register(world) == before
 
-    with world.runtime.db.write() as session:
-        boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
-        content = listed(tmp_path, 5).read_bytes()
-        given = {"file_name": "a.csv", "folder": tmp_path, "user": boss, "now": world.now}
-        refused, taken = (
-            do_not_call.receive_file(session, io.BytesIO(content), **given, may_shrink=said).id
-            for said in (False, True)
-        )
+    boss = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    given = {"file_name": "a.csv", "folder": tmp_path, "by": boss}
+    refused, taken = (
+        world.do(do_not_call.receive_file, listed(tmp_path, 5).open("rb"), may_shrink=said, **given).id
+        for said in (False, True)
+    )
     for register_id in (refused, taken):
         do_not_call.process_file(world.runtime.db, tmp_path, register_id)
     states = [world.get_one(DoNotCallFile, each).state for each in (refused, taken)]
@@ -160,23 +154,23 @@ def test_a_file_without_numbers_changes_nothing(world, tmp_path):
 def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world, tmp_path):
     world.add_people(2, first=1)
     content = listed(tmp_path, 1).read_bytes()
-    with world.runtime.db.write() as session:
-        staff = session.scalars(select(User).where(User.email == AUTHOR)).one()
-        boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
-        given = {"file_name": "DNC.csv", "folder": tmp_path / "uploads", "now": world.now}
-        with pytest.raises(NotAllowed):
-            do_not_call.receive_file(session, io.BytesIO(content), user=staff, **given)
-        good = do_not_call.receive_file(session, io.BytesIO(content), user=boss, **given).id
-        bad = do_not_call.receive_file(session, io.BytesIO(b"Ten\nA\n"), user=boss, **given).id
+    given = {"file_name": "DNC.csv", "folder": tmp_path / "uploads"}
+
+    def receive(content, by):
+        return world.do(do_not_call.receive_file, io.BytesIO(content), by=by, **given).id
+
+    with pytest.raises(NotAllowed):
+        receive(content, AUTHOR)
+    boss = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    good, bad = receive(content, boss), receive(b"Ten\nA\n", boss)
 
     def work(register_id):
         return do_not_call.process_file(world.runtime.db, tmp_path / "uploads", register_id)
 
     assert world.read(do_not_call.files_to_process, now=world.now) == [good, bad]
     assert [work(good), work(good), work(bad)] == [True, False, True]
-    with world.runtime.db.read() as session:
-        done, failed = session.get_one(DoNotCallFile, good), session.get_one(DoNotCallFile, bad)
-        assert do_not_call.files_to_process(session, now=world.now + timedelta(days=1)) == []
+    done, failed = world.get_one(DoNotCallFile, good), world.get_one(DoNotCallFile, bad)
+    assert world.read(do_not_call.files_to_process, now=world.now + timedelta(days=1)) == []
     assert (done.state, done.counts["people"]) == (RegisterState.DONE, 1)
     assert failed.state is RegisterState.FAILED
     assert "register_no_numbers" in failed.error
@@ -185,13 +179,10 @@ def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world, tmp_path):
 
 
 def test_a_worker_that_died_over_it_is_followed_by_another(world, tmp_path):
-    with world.runtime.db.write() as session:
-        boss = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
-        content = io.BytesIO(listed(tmp_path, 1).read_bytes())
-        given = do_not_call.receive_file(
-            session, content, file_name="a.csv", folder=tmp_path, user=boss, now=world.now
-        ).id
-        session.execute(update(DoNotCallFile).values(tries=1, due_at=world.now + timedelta(hours=1)))
+    given = {"file_name": "a.csv", "folder": tmp_path}
+    boss = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    given = world.do(do_not_call.receive_file, listed(tmp_path, 1).open("rb"), by=boss, **given).id
+    world.execute(update(DoNotCallFile).values(tries=1, due_at=world.now + timedelta(hours=1)))
     assert not do_not_call.process_file(world.runtime.db, tmp_path, given)
     world.execute(update(DoNotCallFile).values(due_at=world.now))
     assert do_not_call.process_file(world.runtime.db, tmp_path, given)

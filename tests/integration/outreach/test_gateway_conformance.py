@@ -76,8 +76,7 @@ CASES = {
 
 def states(world):
     world.sweep()
-    with world.runtime.db.read() as session:
-        return dict(session.execute(select(Attempt.state, func.count()).group_by(Attempt.state)).all())
+    return dict(world.rows(select(Attempt.state, func.count()).group_by(Attempt.state)))
 
 
 @pytest.mark.parametrize(

@@ -131,18 +131,11 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office, tmp_path
         "3,-A Thun,,,,09O5 OOO 123",
         "4,Y Rơ,,,,nt",
     )
-    with office.runtime.db.write() as session:
-        into = session.get_one(ContactList, office.list_id)
-        brought, counts = lists.import_rows(
-            session,
-            check_list(file, lists.GAZETTEER),
-            into=into,
-            file=file,
-            known_areas=set(),
-            now=office.now,
-        )
-        out = tmp_path / "errors.csv"
-        assert export_issues(session, brought.id, out) == 3
+    into = office.get_one(ContactList, office.list_id)
+    of = {"into": into, "file": file, "known_areas": set()}
+    brought, counts = office.do(lists.import_rows, check_list(file, lists.GAZETTEER), **of)
+    out = tmp_path / "errors.csv"
+    assert office.read(export_issues, brought.id, out) == 3
     assert (counts.created, counts.review, counts.rejected) == (1, 1, 2)
     assert out.read_bytes().startswith(b"\xef\xbb\xbf")  # for Excel
     with out.open(encoding="utf-8-sig", newline="") as lines:

@@ -43,6 +43,13 @@ def homes(world):
     return [(area_code, village) for _name, _born, _sex, area_code, village, *_more in directory(world)]
 
 
+def counts_of(world, file, list_id=None):
+    """What the preview of a file counts."""
+    totals = PreviewCounts(list_id or world.list_id)
+    world.read(lambda session: totals.add(session, list(check_list(file, GAZETTEER))))
+    return totals.counts
+
+
 def test_it_is_asked_once_and_nothing_changes_until_it_is_answered(office, tmp_path):
     (row,) = waiting(office)
     assert (row.issue.reason, row.lives_in, row.issue.cells["area_code"]) == ("other_commune", MAR, LA)
@@ -85,15 +92,10 @@ def test_a_doubtful_number_taken_asks_too(office, tmp_path):
     office.do(decide_issue, first.issue.id, Decision.TAKEN)
     assert [each.issue.reason for each in waiting(office)] == ["other_commune"]
 
-
-def test_the_preview_counts_what_will_be_asked(office, tmp_path):
-    counted = []
-    for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"):  # asked already, new, the one known
-        with office.runtime.db.read() as session:
-            (row,) = waiting(office)
-            totals = PreviewCounts(row.list_id)
-            totals.add(session, list(check_list(moved(tmp_path, commune), GAZETTEER)))
-            counted.append(totals.counts["moved"])
+    (row,) = waiting(office)
+    # Asked already, new, the one known.
+    files = (moved(tmp_path, commune) for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"))
+    counted = [counts_of(office, file, row.list_id)["moved"] for file in files]
     assert counted == [0, 1, 0]
 
 
@@ -103,11 +105,8 @@ def test_the_preview_counts_each_year_of_birth_that_will_be_asked(world, tmp_pat
     )
     counted = []
     for name in ("Hội viên", "Hội viên", "Danh sách khác"):
-        with world.runtime.db.read() as session:
-            totals = PreviewCounts(world.list_id)
-            totals.add(session, list(check_list(file, GAZETTEER)))
+        counted.append(counts_of(world, file)["questions"])
         bring(world, file, name)
-        counted.append(totals.counts["questions"])
     assert counted == [2, 0, 0]
 
 
@@ -118,10 +117,8 @@ def test_the_preview_takes_nobody_for_known_by_a_number_that_is_new(office, tmp_
         f"3,Y Hlanh,,,,{local(4)}",
     ]
     file = write(tmp_path, *rows, name="more.csv")
-    with office.runtime.db.read() as session:
-        totals = PreviewCounts(office.list_id)
-        totals.add(session, list(check_list(file, GAZETTEER)))
-    assert (totals.counts["known"], totals.counts["review"]) == (1, 0)
+    counts = counts_of(office, file)
+    assert (counts["known"], counts["review"]) == (1, 0)
     assert bring(office, file) == ImportCounts(rows=3, created=2, updated=1)
 
 

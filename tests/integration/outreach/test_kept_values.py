@@ -58,7 +58,7 @@ def list_id(world, name):
 
 
 def contact_id(world, name):
-    return world.one(select(Contact.id).where(Contact.name == name))
+    return world.contact(name)
 
 
 def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(office, tmp_path):

@@ -13,7 +13,6 @@ from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.uploads import undo_import
-from outreach.models.accounts import Role
 from outreach.models.contacts import Contact, ContactList, Phone, PhoneLanguage
 from outreach.rules.errors import BadInput, NotFound
 from tests.support.admin_client import post, signed_in
@@ -73,10 +72,7 @@ def test_only_known_languages_and_only_staff_of_the_whole_province(world, tmp_pa
     with pytest.raises(NotFound):
         world.do(settle_spelling, 9, code="sed", user=officer(world))
     world.do(load_units, ["51"])
-    with world.runtime.db.write() as session:
-        neighbour = world.add_officer(session, "huyen@loa.example", Role.STAFF)
-        neighbour.area_code = "23512"
-        session.flush()
+    neighbour = world.user(world.officer("huyen@loa.example", area="23512"))
     with pytest.raises(NotFound):
         world.do(settle_spelling, 1, code="sed", user=neighbour)
     assert languages(world) == [None]

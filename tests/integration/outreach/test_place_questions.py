@@ -133,9 +133,7 @@ def test_a_split_ward_of_which_no_village_is_known_is_asked_about_however_many_l
 def test_who_does_not_see_the_province_may_not_answer(world, tmp_path):
     world.do(load_units, ["51"])
     bring_lines(world, tmp_path, f"1,A Lâu,,,xã Lạ Hoắc,{local(1)}")
-    with world.runtime.db.write() as session:
-        officer = world.add_officer(session, "xa@loa.example", Role.STAFF)
-        officer.area_code = "23512"
+    officer = world.user(world.officer("xa@loa.example", area="23512"))
     assert world.read(read_questions, officer) == ([], 0)
     with pytest.raises(NotFound):
         world.do(answer_place, 1, area_code="23512", user=officer)

@@ -38,9 +38,7 @@ def over_smpp(world):
 
 def states(world):
     world.sweep()
-    with world.runtime.db.read() as session:
-        counts = session.execute(select(Attempt.state, func.count()).group_by(Attempt.state)).all()
-    return dict(counts)
+    return dict(world.rows(select(Attempt.state, func.count()).group_by(Attempt.state)))
 
 
 def gateway_of(world, **settings):
@@ -130,13 +128,9 @@ def test_replies_are_taken_in_while_nothing_is_sent(over_smpp):
     replies = []
 
     def have_come():
-        with over_smpp.runtime.db.read() as session:
-            replies[:] = [
-                tuple(row) for row in session.execute(select(Reply.body, Reply.label).order_by(Reply.id))
-            ]
-            return len(replies) == 2 and not session.scalar(
-                select(func.count()).where(ReplyPart.joined_at.is_(None))
-            )
+        replies[:] = over_smpp.rows(select(Reply.body, Reply.label).order_by(Reply.id))
+        waiting = over_smpp.all(select(ReplyPart.id).where(ReplyPart.joined_at.is_(None)))
+        return len(replies) == 2 and not waiting
 
     long_reply = (
         "Tôi đã cài ứng dụng rồi nhưng mở lên thì máy báo lỗi, nhờ cán bộ xuống giúp tôi với, nhà ở thôn 2. "

@@ -3,14 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
 
 from outreach.contacts.contact import Closing, suppress_number
 from outreach.contacts.phones import add_number, remove_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.uploads import undo_import
-from outreach.models.contacts import Phone
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
@@ -20,7 +18,7 @@ FIRST, SECOND, THIRD = number(1), number(2), number(3)
 
 
 def phone_id(world, e164):
-    return world.one(select(Phone.id).where(Phone.e164 == e164))
+    return world.phone(e164)
 
 
 def do(world, operation, *args, by=AUTHOR, **more):

@@ -326,7 +326,7 @@ def test_a_name_given_by_a_decision_is_not_that_of_who_is_parted_after_it_was_ta
     bring(office, write(tmp_path, f"1,{FIRST},,,,{local(1)}", f"2,Y Rơ,,,,{local(2)}"), "Một")
     bring(office, write(tmp_path, f"1,{SECOND},,,,{local(1)}"), "Hai")
     office.do(decide_issue, 1, Decision.RENAMED)
-    renamed, other = (office.one(select(Contact.id).where(Contact.name == each)) for each in (SECOND, "Y Rơ"))
+    renamed, other = (office.contact(each) for each in (SECOND, "Y Rơ"))
     merge = office.do(merge_people, other, renamed)
     if is_retracted:
         office.do(retract_decision, 1)

@@ -79,7 +79,7 @@ def test_a_number_that_an_officer_gave_back_outlives_the_file_that_stated_it(off
     bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)}"), "Một")
     bring(office, write(tmp_path, f"1,A Thun,,,,{local(1)} / {local(2)}"), "Hai")
     person = office.one(select(Contact.id))
-    phone = office.one(select(Phone.id).where(Phone.e164 == number(2)))
+    phone = office.phone(number(2))
     office.do(remove_number, person, phone, note="nhầm")
     office.do(add_number, person, number(2))
     undo(office, 2)
@@ -174,11 +174,10 @@ def test_who_has_moved_or_has_another_name_number_or_language_goes_too(office, t
     bring(office, write(tmp_path, *[f"{n},A Thun {n},,,Đắk Mar,{local(n)}" for n in (1, 2)]))
     (here, person), *_others = office.rows(select(Contact.area_code, Contact.id).order_by(Contact.id))
     there, owner = office.scalar(select(Area.code).where(Area.code != here)), office.one(select(Organisation))
-    with office.runtime.db.write() as session:
-        move_contacts(session, here, there, Contact.id != person, now=office.now)
-        set_references(session, owner.id, {"cd-7": person})
-        said = [("tiếng làng bên", [office.phone(number(2))])]
-        remember_languages(session, said, list_import=session.get_one(ListImport, 1))
+    office.do(move_contacts, here, there, Contact.id != person)
+    office.do(set_references, owner.id, {"cd-7": person})
+    said = [("tiếng làng bên", [office.phone(number(2))])]
+    office.do(remember_languages, said, list_import=office.get_one(ListImport, 1))
     office.do(remove_number, person, office.phone(number(1)), note="đổi số", right_number=local(9))
     undo(office, 1)
     assert (office.count(Contact), office.count(Phone)) == (0, 0)

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from outreach.accounts.permissions import areas_of
 from outreach.accounts.users import find_user
@@ -19,7 +19,7 @@ from outreach.contacts.move_people import (
 from outreach.contacts.place_questions import read_questions
 from outreach.imports.erasures import find_erased, record_erasure
 from outreach.imports.list_reader import check_list
-from outreach.models.accounts import Area, AreaLevel, ContactMove, Role, User
+from outreach.models.accounts import Area, AreaLevel, ContactMove, User
 from outreach.models.contacts import Contact
 from outreach.places import areas
 from outreach.rules.errors import BadInput
@@ -34,27 +34,18 @@ def load_kon_tum(world):
 
 def settle(world):
     """One person in each commune of Kon Tum. Returns their ids by commune."""
-    with world.runtime.db.write() as session:
-        people = [
-            Contact(name=unit.name, area_code=unit.code, created_at=world.now, updated_at=world.now)
-            for unit in KON_TUM
-        ]
-        session.add_all(people)
-        session.flush()
-        return {person.area_code or "": person.id for person in people}
+    return {unit.code: world.add_person(unit.name, area_code=unit.code) for unit in KON_TUM}
 
 
 def test_a_new_installation_has_its_province_in_two_levels(world):
-    with world.runtime.db.read() as session:
-        before = {code for code, _name, _communes in areas.read_districts(session)}
+    before = {code for code, _name, _communes in world.read(areas.read_districts)}
     loaded = load_units(world.runtime, ["68"], now=world.now)
     assert (loaded.communes, loaded.ended) == (124, 0)
-    with world.runtime.db.read() as session:
-        offered = {code: communes for code, _name, communes in areas.read_districts(session)}
-        assert len(offered["68"]) == 124
-        assert {*offered} - before == {"68"}
-        match = areas.installation_gazetteer(session).match("P. Xuân Hương - Đà Lạt")
-        assert match.code == "24781"
+    offered = {code: communes for code, _name, communes in world.read(areas.read_districts)}
+    assert len(offered["68"]) == 124
+    assert {*offered} - before == {"68"}
+    match = world.read(areas.installation_gazetteer).match("P. Xuân Hương - Đà Lạt")
+    assert match.code == "24781"
 
 
 def test_todays_units_end_those_that_became_them_and_move_nobody(world):
@@ -63,24 +54,19 @@ def test_todays_units_end_those_that_became_them_and_move_nobody(world):
     loaded = load_units(world.runtime, ["51"], now=world.now)
     assert loaded.communes == 96
     assert load_units(world.runtime, ["51"], now=world.now).ended == 0  # again: nothing changes
-    with world.runtime.db.read() as session:
-        lives_in = dict(
-            session.execute(
-                select(Contact.id, Contact.area_code).where(Contact.id.in_(people.values()))
-            ).all()
-        )
-        assert lives_in == {person: code for code, person in people.items()}
-        # Duy Tân's code is Đăk Cấm's today: two units.
-        assert session.get_one(Area, "23284").full_name == "Phường Duy Tân"
-        today = session.get_one(Area, "23284-2025")
-        assert (today.full_name, today.official_code, today.valid_to) == ("Phường Đăk Cấm", "23284", None)
-        old = session.scalars(
-            select(Area).where(Area.official_code.in_(people), Area.valid_from.is_(None))
-        ).all()
-        assert {area.valid_to for area in old} == {"2025-07-01"}
-        assert session.get_one(Area, "62").valid_to == "2025-07-01"
-        assert len(next(name for code, _, name in areas.read_districts(session) if code == "51")) == 96
-        assert "đặc khu" in areas.name_level(session.scalars(select(Area).where(Area.valid_to.is_(None))))
+    of = Contact.id.in_(people.values())
+    lives_in = dict(world.rows(select(Contact.id, Contact.area_code).where(of)))
+    assert lives_in == {person: code for code, person in people.items()}
+    # Duy Tân's code is Đăk Cấm's today: two units.
+    assert world.get_one(Area, "23284").full_name == "Phường Duy Tân"
+    today = world.get_one(Area, "23284-2025")
+    assert (today.full_name, today.official_code, today.valid_to) == ("Phường Đăk Cấm", "23284", None)
+    old = world.all(select(Area.valid_to).where(Area.official_code.in_(people), Area.valid_from.is_(None)))
+    assert {*old} == {"2025-07-01"}
+    assert world.get_one(Area, "62").valid_to == "2025-07-01"
+    communes = {code: each for code, _name, each in world.read(areas.read_districts)}
+    assert len(communes["51"]) == 96
+    assert "đặc khu" in areas.name_level(world.all(select(Area).where(Area.valid_to.is_(None))))
 
 
 def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_ones_stay(world):
@@ -94,21 +80,14 @@ def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_
     ]
     split = {unit.code for unit in KON_TUM if len(unit.successors) > 1}
     assert sum(move.people for move in moves) == len(KON_TUM)
-    with world.runtime.db.read() as session:
-        now_in = dict(
-            session.execute(
-                select(Contact.id, Area.official_code)
-                .join(Area, Area.code == Contact.area_code)
-                .where(Contact.id.in_(people.values()))
-            ).all()
-        )
-        assert len(now_in) == len(KON_TUM)  # nobody is lost
-        for unit in KON_TUM:
-            expected = unit.code if unit.code in split else unit.successors[0]
-            assert now_in[people[unit.code]] == expected
-        moved = session.scalar(select(func.count()).select_from(ContactMove))
-        assert moved == len(KON_TUM) - len(split)
-        assert areas.whole_successors(session, areas.TWO_LEVELS_SINCE)["23287"] != "23287"
+    lives_in = select(Contact.id, Area.official_code).join(Area, Area.code == Contact.area_code)
+    now_in = dict(world.rows(lives_in.where(Contact.id.in_(people.values()))))
+    assert len(now_in) == len(KON_TUM)  # nobody is lost
+    for unit in KON_TUM:
+        expected = unit.code if unit.code in split else unit.successors[0]
+        assert now_in[people[unit.code]] == expected
+    assert world.count(ContactMove) == len(KON_TUM) - len(split)
+    assert world.read(areas.whole_successors, areas.TWO_LEVELS_SINCE)["23287"] != "23287"
     assert sum(move.people for move in move_people(world.runtime, now=world.now)) == len(split)
 
 
@@ -135,11 +114,8 @@ def test_a_scope_keeps_its_ground_and_gets_no_other(world):
 
 def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world):
     load_kon_tum(world)
-    with world.runtime.db.write() as session:
-        world.add_officer(
-            session, "xa@loa.example", Role.STAFF
-        ).area_code = "23551"  # Ya Tăng, merged into Ya Ly
-        world.add_officer(session, "tinh@loa.example", Role.STAFF).area_code = "62"
+    world.officer("xa@loa.example", area="23551")  # Ya Tăng, merged into Ya Ly
+    world.officer("tinh@loa.example", area="62")
     load_units(world.runtime, ["51"], now=world.now)
     move_people(world.runtime, now=world.now)
     assert world.read(find_users_without_ground) == ["xa@loa.example"]
@@ -164,9 +140,8 @@ def test_an_unknown_province_is_refused(world):
 
 def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world, tmp_path):
     load_units(world.runtime, ["51"], now=world.now)
-    with world.runtime.db.write() as session:
-        for code in ("23512", "23500"):
-            session.add(Contact(name=code, area_code=code, created_at=world.now, updated_at=world.now))
+    for code in ("23512", "23500"):
+        world.add_person(code, area_code=code)
     file = tmp_path / "reform.csv"
     file.write_text(
         "old_code,new_code,new_name,main\n"
@@ -184,10 +159,11 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world, tm
     assert world.get_one(Area, "23512").valid_to is None
     apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
     move_people(world.runtime, now=world.now)
-    with world.runtime.db.read() as session:
-        lives_in = dict(session.execute(select(Contact.name, Contact.area_code)).all())
-        assert lives_in == {"23512": "23512-2026", "23500": "23500"}
-        assert session.get_one(Area, "23512-2026").full_name == "Phường Đăk Mar"
+    assert dict(world.rows(select(Contact.name, Contact.area_code))) == {
+        "23512": "23512-2026",
+        "23500": "23500",
+    }
+    assert world.get_one(Area, "23512-2026").full_name == "Phường Đăk Mar"
     units = world.count(Area)
     for lines in (
         "99999,1,Xã,\n",
