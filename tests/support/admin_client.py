@@ -38,3 +38,14 @@ def signed_in(client: FlaskClient, email: str, password: str = PASSWORD) -> Flas
 def post(client: FlaskClient, path: str, **form: Any) -> TestResponse:
     """Press a button of a form."""
     return client.post(path, data={"csrf_token": token(client), **form})
+
+
+def shows(page: TestResponse | str, *wanted: str, but: str | tuple[str, ...] = (), status: int = 0) -> str:
+    """Expect these texts on a page, none of `but`, and the answer's status where one is named; the page's text."""
+    text = page if isinstance(page, str) else page.text
+    if status and not isinstance(page, str):
+        assert page.status_code == status, text
+    missing = [each for each in wanted if each not in text]
+    left = [each for each in ((but,) if isinstance(but, str) else but) if each in text]
+    assert (missing, left) == ([], []), text
+    return text

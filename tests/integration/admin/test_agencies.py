@@ -30,7 +30,7 @@ from outreach.models.accounts import Area, AreaLevel, AuditEvent, Organisation, 
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput
 from tests.integration.admin import test_progress
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.tables import cases
@@ -69,15 +69,9 @@ def reports(world):
 
 @both_databases
 def test_figures_add_up_and_what_is_missing_is_said(world, client, agencies):
-    page = client.get("/admin/agencies/").text
-    assert "2/2" in page
-    assert "<strong>Chưa rõ</strong>" in page
-    assert "chưa gửi lần nào" in page
+    shows(client.get("/admin/agencies/"), "2/2", "<strong>Chưa rõ</strong>", "chưa gửi lần nào")
     assert hand_in(client, agencies[0], "1.200", "1 000", "900").status_code == 303
-    page = client.get("/admin/agencies/").text
-    assert "90,0%" in page
-    assert "1/2" in page
-    assert "1 cơ quan chưa có đủ số liệu" in page
+    shows(client.get("/admin/agencies/"), "90,0%", "1/2", "1 cơ quan chưa có đủ số liệu")
     assert "1 cơ quan chưa gửi số liệu hôm nay" in client.get("/admin/").text
     hand_in(client, agencies[1], "50", "", "40")
     page = client.get("/admin/agencies/").text
@@ -102,8 +96,7 @@ def test_a_correction_counts_and_leaves_what_it_replaced(world, client, agencies
     assert "66,7%" in client.get(f"/admin/agencies/?day={yesterday}").text
     page = client.get(f"/admin/agencies/{agencies[0]}/").text
     assert page.count("đã thay") == 1
-    assert "Đã gửi hôm nay" in page
-    assert "90,0%" in page
+    shows(page, "Đã gửi hôm nay", "90,0%")
     assert len(reports(world)) == 3
 
 
@@ -144,8 +137,7 @@ def test_what_cannot_be_is_refused_and_stays_in_the_form(world, client, agencies
 def test_a_sudden_fall_is_asked_about(world, client, agencies):
     hand_in(client, agencies[0], "100", "90", "80")
     answer = hand_in(client, agencies[0], "100", "90", "8")
-    assert answer.status_code == 422
-    assert "Xin kiểm tra lại: số người đã thực hiện giảm nhiều" in answer.text
+    shows(answer, "Xin kiểm tra lại: số người đã thực hiện giảm nhiều", status=422)
     assert hand_in(client, agencies[0], "100", "90", "8", note="gõ thừa số 0 hôm trước").status_code == 303
     assert reports(world)[-1] == (100, 90, 8, "form")
 
@@ -280,8 +272,7 @@ def test_a_roster_is_counted_and_its_marks_are_its_peoples_reports(world, client
     yesterday = (today() - timedelta(days=1)).isoformat()
     hand_in_roster(client, agencies[0], *rows, campaign=str(campaign), day=yesterday)
     assert [standing for _number, _source, standing in installs(world)] == [False, True]
-    shown = client.get(f"/admin/campaigns/{campaign}/installs/?source=roster").text
-    assert "danh sách cơ quan" in shown
+    assert "danh sách cơ quan" in client.get(f"/admin/campaigns/{campaign}/installs/?source=roster").text
 
 
 def test_a_roster_takes_back_no_mark_of_another_agency(world, client, agencies):
@@ -318,9 +309,7 @@ def test_a_mark_that_is_taken_back_leaves_what_the_person_reported_from_another_
 )
 def test_a_roster_that_is_not_understood_says_where_and_stores_nothing(world, client, agencies, lines, told):
     answer = hand_in_roster(client, agencies[0], *lines, note="ghi chú này")
-    assert answer.status_code == 422
-    assert told in answer.text
-    assert "ghi chú này" in answer.text
+    shows(answer, told, "ghi chú này", status=422)
     assert reports(world) == []
 
 
@@ -376,9 +365,7 @@ def test_an_entry_counts_by_kind_area_and_day_and_once_however_often_its_form_is
 
 def test_what_is_refused_stays_in_the_form(world, officer):
     refused = enter(officer, first="2999-01-01", place="Thôn 3")
-    assert refused.status_code == 422
-    assert "không được sau hôm nay" in refused.text
-    assert 'value="Thôn 3"' in refused.text
+    shows(refused, "không được sau hôm nay", 'value="Thôn 3"', status=422)
     assert enter(officer, area="").status_code == 422
     assert enter(officer, organisation="99").status_code == 422
     assert enter(officer, campaign="99").status_code == 422

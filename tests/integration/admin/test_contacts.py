@@ -61,7 +61,7 @@ from outreach.models.contacts import (
 from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
 from outreach.rules.identity import name_key, name_order
 from outreach.rules.wishes import WishSource
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.errors import refuses
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
@@ -140,15 +140,12 @@ def test_a_number_is_found_whole_only_by_who_may_see_it_and_that_is_on_record(cl
     assert found(world, auditor, text="002") == ["Lê An"]
 
     signed_in(client, auditor)
-    refused = post(client, "/admin/people/", q="0900 000 002").text
-    assert "không có quyền" in refused
-    assert "hoặc đủ cả số" not in refused
+    shows(post(client, "/admin/people/", q="0900 000 002"), "không có quyền", but="hoặc đủ cả số")
     assert ">Lê An</a>" in client.get(post(client, "/admin/people/", q="002").location).text
 
     signed_in(client, AUTHOR)
     for text in ("0900 000 002", "0900000099", "le an", "002"):
-        page = client.get(post(client, "/admin/people/", q=text).location).text
-        assert "hoặc đủ cả số" in page
+        assert "hoặc đủ cả số" in client.get(post(client, "/admin/people/", q=text).location).text
     events = world.audited("contact.search_number")
     assert [(event.actor_id, event.subject, event.details) for event in events] == [
         (world.user(AUTHOR).id, f"contacts:{people['Lê An']}", {"found": 1}),
@@ -209,10 +206,7 @@ def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(client, wo
     signed_in(client, AUTHOR)
     person = f"/admin/people/{people['Lê An']}/"
     for page in ("/admin/people/", person):
-        text = client.get(page).text
-        assert "0900•••002" in text
-        assert "0900000002" not in text
-        assert number(2) not in text
+        shows(client.get(page), "0900•••002", but=("0900000002", number(2)))
     phone_id = world.phone(number(2))
     assert "0900000002" in post(client, f"{person}number", phone=phone_id).text
     event = world.one(select(AuditEvent).where(AuditEvent.action == "contact.see_number"))
@@ -260,10 +254,7 @@ def test_what_is_searched_for_stands_in_no_address(client, world, people):
         assert found.status_code == 303
         assert text.replace(" ", "") not in re.sub(r"[+ ]|%20", "", found.location)
         assert "smartphone=unknown" in found.location
-        page = client.get(found.location).text
-        assert f">{name}</a>" in page
-        assert f">{other}</a>" not in page
-        assert f'value="{text}"' in page
+        shows(client.get(found.location), f">{name}</a>", f'value="{text}"', but=f">{other}</a>")
         with client.session_transaction() as kept:  # the cookie is signed and can be read
             assert kept["searches"]
             assert text not in str(dict(kept))
@@ -298,9 +289,7 @@ def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(client, 
     token = LinkCipher(world.runtime.settings.secret_key).token(recipient.id)
     assert token in world.simulator.ledger()[0]["Body"]
     signed_in(client, AUTHOR)
-    page = client.get(f"/admin/people/{recipient.contact_id}/").text
-    assert token not in page
-    assert "/••••••••" in page
+    shows(client.get(f"/admin/people/{recipient.contact_id}/"), "/••••••••", but=token)
 
 
 def test_a_number_is_suppressed_and_lifted_with_a_reason_only(client, world, people):
@@ -354,11 +343,9 @@ def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(
     person = people["Lê An"]
     path = f"/admin/people/{person}"
     for wrong in ("không có", "0260 3000123", "0905000777; 0905000778"):
-        answer = post(client, f"{path}/add-number", number=wrong)
-        assert "Số điện thoại chưa đúng" in answer.text
+        assert "Số điện thoại chưa đúng" in post(client, f"{path}/add-number", number=wrong).text
     post(client, f"{path}/add-number", number="0905.000.777")
-    again = post(client, f"{path}/add-number", number="+84 905 000 777")
-    assert "Người này đã có số đó" in again.text
+    assert "Người này đã có số đó" in post(client, f"{path}/add-number", number="+84 905 000 777").text
     wrong_id, right_id = world.all(
         select(ContactPhone.phone_id).where(ContactPhone.contact_id == person).order_by(ContactPhone.position)
     )
@@ -374,15 +361,11 @@ def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
     person = people["Lê An"]
     path, wrong = f"/admin/people/{person}", number(NAMES.index("Lê An"))
     phone_id = world.one(select(ContactPhone.phone_id).where(ContactPhone.contact_id == person))
-    without_note = post(client, f"{path}/remove-number", phone=phone_id)
-    assert "Hãy ghi rõ căn cứ" in without_note.text
+    assert "Hãy ghi rõ căn cứ" in post(client, f"{path}/remove-number", phone=phone_id).text
     bad = post(client, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="không có")
     assert "Số điện thoại chưa đúng" in bad.text
     done = post(client, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="0905000777")
-    page = client.get(done.location).text
-    assert "Đã thay số điện thoại" in page
-    assert "Gỡ số" in page
-    assert "gõ nhầm" in page
+    shows(client.get(done.location), "Đã thay số điện thoại", "Gỡ số", "gõ nhầm")
     list_file = write(tmp_path, f"1,Lê An,1961,,,{wrong}", f"2,A Khác,1970,,,{wrong}")
     counts = bring(world, list_file, LIST)
     assert (counts.created, counts.updated) == (1, 1)  # the year of birth alone
@@ -426,8 +409,7 @@ def test_a_number_that_others_share_goes_on_being_written_to_when_one_of_them_gi
 def test_a_list_is_made_once(client, world):
     signed_in(client, AUTHOR)
     user = world.user(AUTHOR)
-    made = post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)
-    assert made.status_code == 303
+    shows(post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id), status=303)
     again = post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)
     assert again.status_code == 422
     assert "đã có danh sách" in again.text
@@ -569,14 +551,12 @@ def test_an_empty_name_no_filter_and_too_many_are_refused(world):
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_kept_filters_are_on_their_page_without_what_was_searched_for(world, client):
     signed_in(client, AUTHOR)
-    page = client.get("/admin/people/?smartphone=no&s=ab12&after=g7").text
-    assert 'value="smartphone=no"' in page
+    assert 'value="smartphone=no"' in client.get("/admin/people/?smartphone=no&s=ab12&after=g7").text
     sent = {"page": "contacts.index", "query": "smartphone=no&s=ab12", "filters_name": "Chưa có máy"}
     answer = post(client, "/admin/account/filters/keep", **sent)
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/admin/people/?smartphone=no"
-    page = client.get("/admin/people/").text
-    assert '<a href="/admin/people/?smartphone=no">Chưa có máy</a>' in page
+    assert '<a href="/admin/people/?smartphone=no">Chưa có máy</a>' in client.get("/admin/people/").text
     assert "Chưa có máy" not in client.get("/admin/inbox/").text
     refused = post(client, "/admin/account/filters/keep", page="contacts.index", query="smartphone=no")
     assert refused.status_code == 422

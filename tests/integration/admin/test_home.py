@@ -16,7 +16,7 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.accounts import audit
 from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, number
@@ -137,8 +137,7 @@ def test_what_needs_a_person_is_there_with_its_reason(world, client):
     for kind, count in (("help", 2), ("question", 1)):
         assert f'href="/admin/inbox/?kind={kind}"' in page
         assert waiting[kind].count('id="case-') == count, "what is counted is what is shown"
-    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert "Câu trả lời chờ xem (3)" in sheet
+    assert "Câu trả lời chờ xem (3)" in client.get(f"/admin/campaigns/{campaign_id}/").text
 
 
 def test_a_leader_sees_figures_only(world, client, leader):
@@ -255,10 +254,7 @@ def test_one_item_of_the_menu_is_marked(world, client, page, marked):
 
 
 def test_the_bare_address_leads_officers_to_the_login(world, client):
-    page = client.get("/")
-    assert page.status_code == 200
-    assert 'href="/login"' in page.text
-    assert "liên kết trong tin" in page.text
+    shows(client.get("/"), 'href="/login"', "liên kết trong tin", status=200)
     signed_in(client, AUTHOR)
     assert client.get("/").location == "/admin/"
 
@@ -294,10 +290,7 @@ def test_before_its_people_are_counted_a_launched_campaign_tells_no_zeros(world,
     for action, officer in (("submit", AUTHOR), ("approve", APPROVER), ("launch", AUTHOR)):
         world.act(campaign_id, CampaignAction(action), officer)
     signed_in(client, AUTHOR)
-    page = client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert "Chưa có người nhận." in page
-    assert "trong 0 người" not in page
+    page = shows(client.get(f"/admin/campaigns/{campaign_id}/"), "Chưa có người nhận.", but="trong 0 người")
     assert 'part=results" data-every="2000"' in page, "soon asked for again"
     world.sweep()
-    page = client.get(f"/admin/campaigns/{campaign_id}/?part=results").text
-    assert "trong 6 người" in page
+    assert "trong 6 người" in client.get(f"/admin/campaigns/{campaign_id}/?part=results").text

@@ -23,7 +23,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.list_files import write_xlsx
 from tests.support.servers import both_databases
 from tests.support.tables import cases
@@ -130,9 +130,7 @@ def test_the_same_file_again_adds_nobody(client, world):
     for upload_id in (1, 2):
         hand_in(client, world, "a.csv", PLAIN.encode())
         work_on(world, upload_id)
-        page = client.get(f"/admin/imports/{upload_id}/").text
-        assert "0905•••001" in page
-        assert "0905000001" not in page
+        shows(client.get(f"/admin/imports/{upload_id}/"), "0905•••001", but="0905000001")
         confirmed(client, world, upload_id)
     assert upload(world, 2).counts["known"] == 7
     assert world.count(Contact) == 7
@@ -185,8 +183,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client, world):
     assert "Chưa rõ cột số điện thoại" in page
     fields = columns_of(page)
     named = {fields["Ho ten"]: "name", fields["Lien he"]: "phone"}
-    refused = post(client, "/admin/imports/1/confirm")
-    assert "Chưa có cột nào là số điện thoại" in refused.text
+    assert "Chưa có cột nào là số điện thoại" in post(client, "/admin/imports/1/confirm").text
     twice = post(client, "/admin/imports/1/columns", **{fields["Ho ten"]: "name", fields["Lien he"]: "name"})
     assert "Chưa có cột nào" in twice.text
     post(client, "/admin/imports/1/columns", **named)
@@ -425,8 +422,7 @@ def test_the_header_is_put_on_another_line_by_hand(client, world):
     assert re.search(r'<option value="1" selected>Dòng 1: Cách ghi · Họ tên', page)
     assert "0905000001" not in page
     fields = columns_of(page)
-    wrong = post(client, "/admin/imports/1/columns", **{"line.0": "999"})
-    assert "Không có dòng tiêu đề như vậy" in wrong.text
+    shows(post(client, "/admin/imports/1/columns", **{"line.0": "999"}), "Không có dòng tiêu đề như vậy")
     # The columns on the page are those of the other header: they are guessed anew.
     post(client, "/admin/imports/1/columns", **{"line.0": "3", fields["Họ tên"]: "", fields["SĐT"]: ""})
     work_on(world)
@@ -469,8 +465,7 @@ def test_a_list_may_be_large_and_other_forms_not(client, world):
     assert hand_in(client, world, "a.csv", filling).status_code == 303
     assert upload(world).size == len(filling)
     too_large = hand_in(client, world, "a.csv", b"x" * (31 * 2**20))
-    assert too_large.status_code == 422
-    assert "lớn hơn 30 MB" in too_large.text
+    shows(too_large, "lớn hơn 30 MB", status=422)
     assert post(client, "/admin/lists/", name="x" * 100_000).status_code == 413
 
 

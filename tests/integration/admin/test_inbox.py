@@ -20,7 +20,7 @@ from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, number
@@ -127,9 +127,7 @@ def test_of_two_who_press_at_once_one_is_told(world, client, campaign_id):
     case_id = receive(world, 0, "ok")
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{case_id}/label", label="installed")
-    late = post(client, f"/admin/inbox/{case_id}/label", label="refuse")
-    assert late.status_code == 422
-    assert "đã xử lý xong việc này" in late.text
+    shows(post(client, f"/admin/inbox/{case_id}/label", label="refuse"), "đã xử lý xong việc này", status=422)
     assert world.recipient(number(0), campaign_id).answer is Label.INSTALLED
 
 
@@ -144,9 +142,7 @@ def test_what_a_colleague_has_taken_is_theirs_for_a_while(world, client, campaig
     assert shown(mine) == [case_id]
     assert "Việc của tôi (1)" in mine
     signed_in(client, AUTHOR)
-    page = client.get("/admin/inbox/").text
-    assert f"{APPROVER} đang xử lý" in page
-    assert f"/admin/inbox/{case_id}/finish" not in page
+    shows(client.get("/admin/inbox/"), f"{APPROVER} đang xử lý", but=f"/admin/inbox/{case_id}/finish")
     assert "đang xử lý việc này" in post(client, f"/admin/inbox/{case_id}/finish", outcome="called").text
     assert case(world, case_id).done_at is None
 
@@ -231,11 +227,8 @@ def test_an_answer_is_written_from_a_kept_text_and_stays_where_it_is_refused(wor
     wrong = post(client, f"/admin/inbox/{case_id}/answer", text="xem {lien ket}", wish="done")
     assert (wrong.status_code, "xem {lien ket}" in wrong.text) == (422, True)
     long = "ă" * 500
-    refused = post(client, f"/admin/inbox/{case_id}/answer", text=long, wish="done")
-    assert refused.status_code == 422
-    assert long in refused.text
-    answer = post(client, f"/admin/inbox/{case_id}/answer", text=written[1], wish="done")
-    assert answer.status_code == 303
+    shows(post(client, f"/admin/inbox/{case_id}/answer", text=long, wish="done"), long, status=422)
+    assert post(client, f"/admin/inbox/{case_id}/answer", text=written[1], wish="done").status_code == 303
     world.send()
     link = f"{world.runtime.settings.link_base}/{world.link(campaign_id)}"
     assert f"A Thun 0 oi, xem {link}" in [line["Body"] for line in world.simulator.ledger()]

@@ -48,7 +48,7 @@ from outreach.models.accounts import Area, AreaLevel, Organisation, Organisation
 from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.integration.campaigns.test_answer_totals import says
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.errors import refuses
 from tests.support.goals import aim
 from tests.support.servers import both_databases
@@ -128,11 +128,7 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(places, clie
     part = figures(places, campaign_id, NEIGHBOUR)
     assert (part.head.basis, part.total.recipients, part.is_whole) == (ShareBasis.RECIPIENTS, 4, False)
     signed_in(client, LEADER)
-    page = client.get("/admin/progress/").text
-    assert "2,5%" in page
-    assert "Sở TT&amp;TT" in page
-    assert "1/8/2020" in page
-    assert "Huyện Ia H&#39;Drai" in page
+    page = shows(client.get("/admin/progress/"), "2,5%", "Sở TT&amp;TT", "1/8/2020", "Huyện Ia H&#39;Drai")
     assert "chưa rõ" in page, "where nobody was written to"
 
 
@@ -276,10 +272,9 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(pl
     places.change(Campaign, campaign_id, launched_at=today - timedelta(days=8))
     for n in (6, 3):
         answer(places, campaign_id, *[Label.INSTALLED] * (3 - n // 3), at=today - timedelta(days=n))
-    page = client.get("/admin/progress/").text
-    assert "Cần thêm 1 người mỗi ngày" in page
-    assert "8 ngày gần nhất" in page
-    assert "Dự báo đến hạn" in page
+    page = shows(
+        client.get("/admin/progress/"), "Cần thêm 1 người mỗi ngày", "8 ngày gần nhất", "Dự báo đến hạn"
+    )
     one_verdict = ("Dự kiến đạt mục tiêu khoảng ngày", "Đến hạn, dự kiến còn thiếu khoảng")
     assert sum(each in page for each in one_verdict) == 1
     ended = {"state": CampaignState.COMPLETED, "ended_at": today - timedelta(days=1)}
@@ -665,12 +660,9 @@ def test_others_read_the_goals_and_set_none(places, client):
     for email in (LEADER, NEIGHBOUR):
         signed_in(client, email)
         page = client.get("/admin/goals/")
-        assert page.status_code == 200
-        assert 'id="share"' not in page.text
+        shows(page, but='id="share"', status=200)
     form = {"subject": "staff:", "share": "100", "csrf_token": token(page.text)}
-    refused = client.post("/admin/goals/set", data=form)
-    assert refused.status_code == 422
-    assert "Chỉ cán bộ cấp tỉnh" in refused.text
+    shows(client.post("/admin/goals/set", data=form), "Chỉ cán bộ cấp tỉnh", status=422)
     assert places.read(read_goals, at=places.now).goals == {}
 
 

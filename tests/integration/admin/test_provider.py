@@ -20,7 +20,7 @@ from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.formats import parse_role_map
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.asgi_client import AsgiClient
 from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider
 from tests.support.servers import both_databases
@@ -176,8 +176,7 @@ def test_who_has_no_account_or_a_locked_one_stays_out(web, world):
     world.execute(update(User).where(User.email == AUTHOR).values(is_active=False))
     assert web.sign_in().status_code == 401
     assert "bị khóa" in web.sign_in().text
-    english = web.browser.get(web.go(), headers={"Accept-Language": "en"})
-    assert english.status_code == 401
+    assert web.browser.get(web.go(), headers={"Accept-Language": "en"}).status_code == 401
 
 
 @both_databases
@@ -258,9 +257,7 @@ def test_the_second_factor_is_the_providers_unless_loa_asks_for_its_own(web, wor
 
 def test_a_provider_that_is_away_leaves_the_password(web):
     web.provider.close()
-    answer = web.browser.get("/login/provider")
-    assert answer.status_code == 503
-    assert 'name="password"' in answer.text
+    shows(web.browser.get("/login/provider"), 'name="password"', status=503)
 
 
 def test_a_provider_that_does_not_answer_holds_up_no_page(web, monkeypatch):

@@ -22,7 +22,7 @@ from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.languages import NAMES
 from tests.integration.admin.test_permission_matrix import GUARDED, NOBODY, address, office
 from tests.project.test_translations import QUOTED, VIETNAMESE
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.permission_world import HERE
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST, number
@@ -211,8 +211,7 @@ def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
         r'<div class="note error" role="alert" id="faults">(.*?)</div>', answer.text, re.DOTALL
     )
     assert f'<a href="#{field}">' in summary[1]
-    assert f'id="{field}"' in answer.text
-    assert stays in answer.text
+    shows(answer.text, f'id="{field}"', stays)
     sentences = re.findall(rf'<a href="#{field}">([^<]*)</a>', summary[1])
     assert all(sentence in answer.text.replace(summary[0], "") for sentence in sentences)
 
@@ -220,9 +219,7 @@ def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
 def test_the_name_of_a_refused_file_stays(client, person):
     signed_in(client, AUTHOR)
     file = (BytesIO(b"a,b\n1,2\n"), "Hội viên xã.csv")
-    answer = post(client, "/admin/imports/", file=file)
-    assert answer.status_code == 422
-    assert "Hội viên xã.csv" in answer.text
+    shows(post(client, "/admin/imports/", file=file), "Hội viên xã.csv", status=422)
 
 
 def test_the_forms_own_sentences_are_english_on_an_english_page(client, person):
@@ -242,9 +239,7 @@ def test_the_forms_own_sentences_are_english_on_an_english_page(client, person):
 
 def test_an_officer_who_is_too_late_reads_it_on_the_page(client, world, person):
     signed_in(client, APPROVER)
-    answer = post(client, "/admin/campaigns/1/approve")
-    assert answer.status_code == 422
-    assert 'id="faults"' in answer.text
+    shows(post(client, "/admin/campaigns/1/approve"), 'id="faults"', status=422)
 
 
 KEY = "k" * 24
@@ -275,9 +270,7 @@ def test_a_form_is_kept_before_it_is_valid_and_found_again_on_the_home_page(clie
     signed_in(client, AUTHOR)
     answer = keep(client, key=KEY, writer="page-1", version="0", name="Vận động tháng 8", text="Mời [")
     assert (answer.status_code, answer.json["version"]) == (200, 1)
-    home = client.get("/admin/").text
-    assert "Vận động tháng 8" in home
-    assert f"/admin/campaigns/new?key={KEY}" in home
+    shows(client.get("/admin/"), "Vận động tháng 8", f"/admin/campaigns/new?key={KEY}")
     page = client.get(f"/admin/campaigns/new?key={KEY}").text
     assert 'value="Vận động tháng 8"' in page
     assert "Mời [</textarea>" in page
@@ -332,8 +325,8 @@ def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(client, w
     assert post(client, edit, wish="save", **{**mine, "version": "3"}).status_code == 303
     assert world.one(select(Campaign.name)) == "Của tôi"
     signed_in(client, COLLEAGUE)  # who still has the first page open
-    back = post(client, "/admin/campaigns/new", wish="save", **written(world, name="Quay lại"))
-    assert back.status_code == 404  # another's form
+    # Another's form.
+    shows(post(client, "/admin/campaigns/new", wish="save", **written(world, name="Quay lại")), status=404)
 
 
 def test_a_second_page_of_a_new_form_does_not_overwrite_the_draft_that_it_became(client, world):
@@ -383,8 +376,7 @@ def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_
     page = keep(client, **written(world)).json["address"]
     half = written(world, key="", version="1", text="Mời [")
     assert keep(client, **{**half, "key": "campaign-1"}).json["saved"] is False
-    shown = client.get(page).text
-    assert "Mời [</textarea>" in shown
+    assert "Mời [</textarea>" in client.get(page).text
     assert post(client, f"{page}edit", wish="submit", **{**half, "version": "2"}).status_code == 422
     whole = {**half, "version": "2", "text": "Mời cô bác: {link}"}
     assert post(client, f"{page}edit", wish="submit", **whole).status_code == 303

@@ -20,7 +20,7 @@ from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.models.accounts import OrganisationKind, Role
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.mail_server import running_mail_server
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import on_sqlite
@@ -131,20 +131,15 @@ def test_what_came_late_is_shown_and_issued_as_a_correction(client, world, issue
     now = datetime.now(UTC)
     approve(world, now)
     issue(world.runtime, 1, YESTERDAY, now=now)
-    page = client.get(PAGE).text
-    assert "Chưa có số liệu nào thay đổi" in page
-    public = client.get(link(world)).text
-    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in public
-    first = client.get(f"{link(world)}?n=0").text
-    assert "Báo cáo này đã được bổ sung, đính chính." in first
+    assert "Chưa có số liệu nào thay đổi" in client.get(PAGE).text
+    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in client.get(link(world)).text
+    assert "Báo cáo này đã được bổ sung, đính chính." in client.get(f"{link(world)}?n=0").text
 
 
 def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(client, world, issued):
     path = link(world)
     page = client.get(path)
-    assert page.status_code == 200
-    assert "Chỉ có số liệu tổng hợp" in page.text
-    assert "A Thun" not in page.text
+    shows(page, "Chỉ có số liệu tổng hợp", but="A Thun", status=200)
     assert not re.search(r"(?:\+84|0)\d{9}", page.text)
     assert page.headers["X-Robots-Tag"] == "noindex"
     pdf = client.get(f"{path}/0.pdf")
@@ -156,9 +151,7 @@ def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(client, 
     assert client.get(path[:-3] + "abc").status_code == 404
     world.change(ReportLink, 1, expires_at=datetime.now(UTC))
     for gone in (path, f"{path}/0.pdf"):
-        answer = client.get(gone)
-        assert answer.status_code == 410
-        assert "Liên kết đã hết hạn" in answer.text
+        shows(client.get(gone), "Liên kết đã hết hạn", status=410)
     signed_in(client, AUTHOR)
     post(client, "/admin/report/link", day=YESTERDAY)
     again = link(world)

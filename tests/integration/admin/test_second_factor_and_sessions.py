@@ -17,7 +17,7 @@ from outreach.accounts.second_factor import WRONG_CODES
 from outreach.accounts.users import CONFIRMED_FOR, ENDS_AT_LATEST, name_device
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
-from tests.support.admin_client import signed_in, token
+from tests.support.admin_client import shows, signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, PASSWORD
@@ -189,9 +189,7 @@ def test_one_sees_where_one_is_signed_in_and_ends_it_from_elsewhere(client, worl
     third = browser(world)
     for each in (client, elsewhere, third):
         signed_in(each, AUTHOR)
-    page = client.get("/admin/account/").text
-    assert "Chrome, Android" in page
-    assert "203.0.113.9" in page
+    shows(client.get("/admin/account/"), "Chrome, Android", "203.0.113.9")
     ids = world.all(select(UserSession.id).order_by(UserSession.id))
     stranger = signed_in(browser(world), APPROVER)
     assert post(stranger, f"/admin/account/sessions/{ids[1]}/end").status_code == 404
@@ -372,9 +370,7 @@ def test_a_form_that_asks_for_the_password_asks_before_anything_is_typed(client,
     signed_in(client, ADMINISTRATOR)
     assert 'name="email"' in client.get("/admin/users/").text
     world.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
-    page = client.get("/admin/users/").text
-    assert 'name="email"' not in page
-    assert "/login/confirm?next=/admin/users/" in page
+    shows(client.get("/admin/users/"), "/login/confirm?next=/admin/users/", but='name="email"')
 
 
 def test_who_signs_in_otherwise_than_before_is_told_by_mail(office_with_mail, world):

@@ -17,7 +17,7 @@ from campaigns.rules.sending_hours import StallReason
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
 from outreach.models.office import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Cause
-from tests.support.admin_client import signed_in, token
+from tests.support.admin_client import shows, signed_in, token
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, number
@@ -93,9 +93,7 @@ def test_the_page_tells_why_nothing_moves(world, client, campaign_id):
     assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED
     assert "Đang dừng toàn bộ việc nhắn tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
     world.act(campaign_id, CampaignAction.PAUSE)
-    page = client.get(f"/admin/campaigns/{campaign_id}/running/").text
-    assert "Đang tạm dừng" in page
-    assert "đã tạm dừng lúc" in page
+    shows(client.get(f"/admin/campaigns/{campaign_id}/running/"), "Đang tạm dừng", "đã tạm dừng lúc")
 
 
 def test_pause_resume_and_cancel_take_effect_without_a_reload(world, client, campaign_id):
@@ -110,8 +108,7 @@ def test_pause_resume_and_cancel_take_effect_without_a_reload(world, client, cam
     assert press(client, campaign_id, "resume") == 422
     page = client.get(f"/admin/campaigns/{campaign_id}/running/")
     assert page.headers["X-Live"] == "end"
-    assert "Đã hủy" in page.text
-    assert "đã gửi trước khi hủy: 0 trong" in page.text
+    shows(page.text, "Đã hủy", "đã gửi trước khi hủy: 0 trong")
 
 
 def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(world, client):
@@ -128,9 +125,7 @@ def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(world, c
 def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(world, client, campaign_id):
     world.act(campaign_id, CampaignAction.CANCEL)
     signed_in(client, AUTHOR)
-    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert "Đã hủy lúc" in sheet
-    assert "sẽ nhận tin" not in sheet
+    sheet = shows(client.get(f"/admin/campaigns/{campaign_id}/"), "Đã hủy lúc", but="sẽ nhận tin")
     for path in (
         f"/admin/progress/?campaign={campaign_id}",
         f"/admin/people/?campaign={campaign_id}",
@@ -167,9 +162,7 @@ def test_what_stays_unknown_is_decided_on_the_page(world, client, campaign_id, c
     signed_in(client, AUTHOR)
     asked = "6 tin chưa rõ kết quả"
     assert asked in client.get("/admin/").text
-    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert asked in sheet
-    assert "Cán bộ không phải làm gì thêm" not in sheet
+    shows(client.get(f"/admin/campaigns/{campaign_id}/"), asked, but="Cán bộ không phải làm gì thêm")
     path, form = f"/admin/campaigns/{campaign_id}/running/undecided/{choice}", {"csrf_token": token(client)}
     assert told in client.post(path, data=form, follow_redirects=True).text
     world.runtime.redis.flushdb()

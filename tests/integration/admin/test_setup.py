@@ -29,7 +29,7 @@ from outreach.models.contacts import Contact
 from outreach.models.office import OfficeSetting
 from outreach.runtime import OFFICE_SETTINGS_S, open_runtime
 from tests.integration.admin.test_commands import UNITS, Operator
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.processes import ROOT
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
@@ -342,9 +342,7 @@ def test_a_new_campaign_begins_with_the_hours_and_the_budget_of_the_office(admin
 def test_a_value_that_does_not_do_is_refused_in_words_and_changes_nothing(
     administrator, world, part, fields, says
 ):
-    refused = post(administrator, PAGE + part, **fields)
-    assert refused.status_code == 422
-    assert says in refused.text
+    shows(post(administrator, PAGE + part, **fields), says, status=422)
     assert not stored(world)
 
 

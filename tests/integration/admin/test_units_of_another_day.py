@@ -20,7 +20,7 @@ from outreach.models.contacts import Contact
 from outreach.places.areas import former_units, units_of_today
 from tests.integration.admin.test_progress import answer
 from tests.integration.outreach.test_units import KON_TUM, load_kon_tum
-from tests.support.admin_client import signed_in
+from tests.support.admin_client import shows, signed_in
 from tests.support.goals import aim, count_people
 from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER
@@ -186,8 +186,5 @@ def test_people_are_found_by_a_unit_that_ended(world, client):
     in_district = [unit for unit in KON_TUM if unit.district_code == old.district_code]
     assert len(district.lines) >= min(ON_A_PAGE, len(in_district))
     signed_in(client, APPROVER)
-    page = client.get(f"/admin/people/?area={old.code}&units=2025-06-30").text
-    assert "Ngoài ra có 1 người" in page
-    assert old.name in page
-    listed = client.get(f"/admin/people/?area={old.code}&units=2025-06-30&perhaps=1").text
-    assert " hoặc " in listed
+    shows(client.get(f"/admin/people/?area={old.code}&units=2025-06-30"), "Ngoài ra có 1 người", old.name)
+    assert " hoặc " in client.get(f"/admin/people/?area={old.code}&units=2025-06-30&perhaps=1").text

@@ -29,7 +29,7 @@ from outreach.models.contacts import Contact
 from outreach.places.areas import load_areas
 from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_answer_totals import recipients, says
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
 from tests.support.tables import cases
@@ -67,11 +67,9 @@ def answers(world):
 
 def test_a_sheet_is_made_given_and_its_officer_invited_in_one_step(world, client, campaign):
     officer = world.do(add_officer, name="Y Hlan", number="0905000801", email="")
-    page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
-    assert "Giao và mời" in page
+    assert "Giao và mời" in client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert make(client, campaign, officer_id=str(officer.id)) == "/admin/rounds/officers/"
-    page = client.get("/admin/rounds/officers/").text
-    assert "Liên kết mở phiếu của Y Hlan" in page
+    assert "Liên kết mở phiếu của Y Hlan" in client.get("/admin/rounds/officers/").text
     (given,) = world.read(read_assignments, [1])[1]
     assert given.officer.id == officer.id
     assert "Y Hlan" in client.get("/admin/rounds/1/").text
@@ -126,9 +124,7 @@ def test_villages_of_one_name_in_two_communes_are_two_rounds(world, client, camp
 def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_record(world, client, campaign):
     show = make(client, campaign)
     assert FULL not in client.get(show).text
-    plain = client.get(f"{show}sheet").text
-    assert FULL not in plain
-    assert f"{FULL[:4]}•••{FULL[-3:]}" in plain
+    plain = shows(client.get(f"{show}sheet"), f"{FULL[:4]}•••{FULL[-3:]}", but=FULL)
     assert plain.count('class="box"') == 3 * 7
     assert FULL in client.get(f"{show}sheet?numbers=1").text
     told = world.audited("round.print")
@@ -169,8 +165,7 @@ def test_what_comes_back_counts_as_answers_however_often_it_is_saved_and_is_undo
     assert {row.place for row in world.all(select(OfficerEntry))} == {AnswerPlace.HOME}
     assert world.all(select(InstallReport.withdrawn_at)) == [None]
     assert world.read(find_disagreements)[1] == []
-    page = client.get(show).text
-    assert "3/3" in page
+    assert "3/3" in client.get(show).text
     # A slip of the finger: corrected, then undone.
     post(client, f"{show}enter", **keys | {"k1": "3"})
     assert ("installed", False) in answers(world)
@@ -216,8 +211,7 @@ def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_vi
     visited = at.astimezone(VIETNAM).strftime("%Y-%m-%dT%H:%M")
     for place, label in enumerate((Label.INSTALLED, Label.NOT_YET)):
         says(world, recipients(world)[place], label)
-    page = client.get(show).text
-    assert "đang ghi: Đã cài" in page
+    assert "đang ghi: Đã cài" in client.get(show).text
     post(client, f"{show}enter", k1="2", k2="6", k3="3", visited=visited)
     page = client.get(show).text
     assert f'value="{visited}"' in page  # a correction is of the same visit
@@ -274,8 +268,7 @@ def test_a_sheet_of_several_communes_says_which_and_one_of_a_single_commune_does
     area = world.add(Area(code="23368", name="Đắk Long", kind="Xã", level=AreaLevel.COMMUNE))
     world.execute(update(Contact).values(area_code=area.code))
     code, name = area.code, area.full_name
-    over_all = client.get(make(client, campaign, village="*") + "sheet").text
-    assert f"Thôn 3, {name} · " in over_all
+    assert f"Thôn 3, {name} · " in client.get(make(client, campaign, village="*") + "sheet").text
     of_one = client.get(make(client, campaign, area=code, village=f"{code}.thon3", again="1") + "sheet").text
     assert (f"Thôn 3, {name}" in of_one, f"Thôn 3, {name} · " in of_one) == (True, False)
 
@@ -352,9 +345,7 @@ def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(world, client, 
     text = "[{name} oi, ]tin that: {link}"
     done = post(client, f"/admin/inbox/alike/{asked[0]}/answer", case=asked[:3], text=text)
     assert done.status_code == 303
-    after = client.get(done.location).text
-    assert "Đã xử lý 2 việc" in after
-    assert "1 việc chưa xử lý" in after
+    shows(client.get(done.location), "Đã xử lý 2 việc", "1 việc chưa xử lý")
     assert outcomes(world, asked) == [
         CaseOutcome.MESSAGED,
         CaseOutcome.CALLED,
@@ -393,9 +384,7 @@ def test_a_case_says_who_said_the_same_and_one_press_labels_them_all_where_all_t
     world, client, asked
 ):
     link = f'href="/admin/inbox/alike/{asked[0]}/'
-    page = client.get(f"/admin/inbox/{asked[0]}/").text
-    assert "3 tin cùng ý: xử lý một lần" in page
-    assert link in page
+    shows(client.get(f"/admin/inbox/{asked[0]}/"), "3 tin cùng ý: xử lý một lần", link)
     for index, text in enumerate(("ok", "Ok", "ok"), start=5):
         world.reply(number(index), text, gateway_id=f"SM{index}")
     ids = [each.id for each in world.cases()][-3:]

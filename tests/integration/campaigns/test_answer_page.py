@@ -29,6 +29,7 @@ from outreach.core.job_queue import JobQueue
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import Phone
 from tests.project.test_colours import contrast
+from tests.support.admin_client import shows
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wait_until import wait_until
@@ -418,8 +419,7 @@ def test_an_unknown_link_is_explained(client):
         "a/b/c",
     ]:
         response = client.get(f"/{path}")
-        assert response.status_code == 404
-        assert "Mở lại tin nhắn và bấm thẳng vào liên kết" in response.text
+        shows(response, "Mở lại tin nhắn và bấm thẳng vào liên kết", status=404)
         assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert client.post(f"/{path}", data={"answer": "installed"}).status_code == 404
 
@@ -451,10 +451,8 @@ def test_an_answer_that_there_is_not_is_refused_with_the_way_back(client, world,
         response = client.post(f"/{token}", **content)
         assert response.status_code == 422
         page = response.text
-        assert "Không hiểu lựa chọn này" in page
-        assert f'href="/{token}"' in page
-    too_long = client.post(f"/{token}", data={"answer": "x" * 70_000})
-    assert too_long.status_code == 413
+        shows(page, "Không hiểu lựa chọn này", f'href="/{token}"')
+    assert client.post(f"/{token}", data={"answer": "x" * 70_000}).status_code == 413
     assert everything(world) == before
 
 
@@ -498,14 +496,12 @@ def test_every_state_is_light_in_vietnamese_ordered_and_closed_to_others(client,
         press(client, token, answer)
     response = client.get(f"/{token}")
     page = response.text
-    assert '<html lang="vi">' in page
-    assert "user-scalable" not in page
+    shows(page, '<html lang="vi">', but="user-scalable")
     levels = [int(level) for level in re.findall(r"<h(\d)", page)]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    assert "<script" not in page
-    assert " on" + "click" not in page
+    shows(page, but=("<script", " on" + "click"))
     assert re.findall(r'(?:src|href)="([^"]*)', page) == ["?about"]
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy

@@ -30,7 +30,7 @@ from outreach.contacts.lists import record_basis
 from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role, User
 from outreach.rules.errors import BadCampaign, BadInput, LoaError, NotAllowed, NotFound, WrongState
 from tests.integration.campaigns.test_lifecycle import state
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.errors import refuses
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, LIST, TEXT
@@ -78,8 +78,7 @@ def test_a_text_exchanged_after_the_reading_is_not_approved(client, world, submi
     assert read == {"version": "1", "recipients": "5"}
     submit_other_text(world, submitted)
     refused = post(client, f"{sheet}approve", **read)
-    assert refused.status_code == 422
-    assert "lần trình 2" in refused.text
+    shows(refused, "lần trình 2", status=422)
     assert 'name="version" value="2"' in refused.text, "the page that is shown again has the new text"
     runner = world.app().test_cli_runner()
     command = ["campaigns", "approve", str(submitted), "--as", APPROVER, "--json"]
@@ -384,11 +383,8 @@ def test_training_needs_no_permission(world):
 def test_the_page_shows_each_check_with_what_to_do_and_takes_the_permission(world, client):
     world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     signed_in(client, "quantri@loa.example")
-    page = client.get("/admin/checks/").text
-    assert "Không có worker nào phục vụ" in page
-    assert "Chưa cho phép gửi thật" in page
-    refused = post(client, "/admin/checks/allow", reason="")
-    assert refused.status_code == 422
+    shows(client.get("/admin/checks/"), "Không có worker nào phục vụ", "Chưa cho phép gửi thật")
+    assert post(client, "/admin/checks/allow", reason="").status_code == 422
     assert post(client, "/admin/checks/allow", reason="Đã kiểm tra bằng tay.").status_code == 303
     assert "đã cho phép gửi thật lúc" in client.get("/admin/checks/").text
 

@@ -26,6 +26,7 @@ from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
 from outreach.rules.phone_numbers import Operator
 from outreach.rules.quiet_days import parse_quiet_days
+from tests.support.admin_client import shows
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import opt_out
@@ -67,15 +68,10 @@ def test_each_phone_gets_a_copy_and_says_by_one_touch_how_it_came(world):
     token = re.search(r"/(\w{8})$", copy)
     assert token
     browser = world.app().test_client()
-    shown = browser.get(f"/{token[1]}")
-    assert shown.status_code == 200
-    assert copy in shown.text
-    assert VIETTEL.removeprefix("+84") not in shown.text
+    shows(browser.get(f"/{token[1]}"), copy, but=VIETTEL.removeprefix("+84"), status=200)
     early = f"{datetime.now(UTC) + timedelta(hours=2):%H:%M}"  # of Vietnam: five hours ago
     for wrong in ({"look": "clear", "at": "25:99"}, {"look": "clear", "at": early}, {"look": "nice"}):
-        refused = browser.post(f"/{token[1]}", data=wrong)
-        assert refused.status_code == 422
-        assert wrong.get("at", "") in refused.text
+        shows(browser.post(f"/{token[1]}", data=wrong), wrong.get("at", ""), status=422)
     assert browser.post(f"/{token[1]}", data={"look": "garbled"}).status_code == 303
     assert browser.post(f"/{token[1]}", data={"look": "clear"}).status_code == 303  # touched wrongly before
     assert "Đã ghi nhận" in browser.get(f"/{token[1]}").text

@@ -13,6 +13,7 @@ from campaigns.replies.public_requests import LONGEST_MESSAGE, MOST_A_DAY
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from outreach.contacts.suppressions import has_suppression
 from outreach.models.contacts import Phone, SuppressionReason
+from tests.support.admin_client import shows
 from tests.support.world import number
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -69,8 +70,7 @@ def test_the_same_words_after_an_officer_settled_them_are_a_new_case(client, wor
 def test_what_is_written_counts_as_a_reply_does(client, world, link):
     answer = client.post(link, data={"answer": "ask", "text": "đừng nhắn cho tôi nữa"})
     assert answer.headers["Location"] == link
-    page = client.get(link).text
-    assert "Ông/bà đã trả lời: Không nhận tin nào nữa" in page
+    assert "Ông/bà đã trả lời: Không nhận tin nào nữa" in client.get(link).text
     reply = world.one(select(Reply))
     assert reply.channel is ReplyChannel.PAGE
     # The officer sees it once, as it came.
@@ -81,16 +81,12 @@ def test_what_is_written_counts_as_a_reply_does(client, world, link):
 @one_database
 def test_empty_long_and_too_many_messages_are_refused_in_words(client, link):
     for text, words in ((" ", "còn trống"), ("a" * (LONGEST_MESSAGE + 1), str(LONGEST_MESSAGE))):
-        refused = client.post(link, data={"answer": "ask", "text": text})
-        assert refused.status_code == 422
-        assert words in refused.text
+        shows(client.post(link, data={"answer": "ask", "text": text}), words, status=422)
     for n in range(MOST_A_DAY):
         assert client.post(link, data={"answer": "ask", "text": f"câu hỏi {n}?"}).status_code == 303
     cry = client.post(link, data={"answer": "ask", "text": "Nước ngập tới nóc rồi cứu với"})
     assert cry.headers["Location"] == f"{link}?sent=urgent"
-    refused = client.post(link, data={"answer": "ask", "text": "thêm một câu?"})
-    assert refused.status_code == 422
-    assert f"{MOST_A_DAY} tin" in refused.text
+    shows(client.post(link, data={"answer": "ask", "text": "thêm một câu?"}), f"{MOST_A_DAY} tin", status=422)
 
 
 @one_database
@@ -100,8 +96,7 @@ def test_what_strangers_write_of_a_number_uses_up_none_of_its_own_messages(clien
     for n in range(MOST_A_DAY):
         note = {"number": number(5), "note": f"Nước ngập tới nóc rồi cứu với {n}"}
         assert client.post("/hoi/nhan", data=note).status_code == 200
-    asked = client.post(own, data={"answer": "ask", "text": "Cài có mất tiền không?"})
-    assert asked.status_code == 303
+    assert client.post(own, data={"answer": "ask", "text": "Cài có mất tiền không?"}).status_code == 303
 
 
 def test_who_says_where_they_are_on_a_warning_s_page_is_never_one_too_many(client, world, campaign, link):
@@ -145,9 +140,7 @@ def test_a_link_that_was_opened_with_the_sentences_end_still_opens(client, link,
 
 @one_database
 def test_the_page_names_its_domain_and_a_chat_s_preview_has_no_token(client, link):
-    page = client.get(link).text
-    assert "Không thu tiền, không hỏi mã OTP" in page
-    assert "127.0.0.1" in page
+    page = shows(client.get(link), "Không thu tiền, không hỏi mã OTP", "127.0.0.1")
     previews = re.findall(r'<meta property="og:\w+" content="([^"]+)">', page)
     assert len(previews) == 3
     assert link[1:] not in page.split("</head>")[0]

@@ -14,6 +14,7 @@ from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY
 from campaigns.replies.public_requests import Wish, code_of
 from campaigns.web import public_page
 from outreach.models.contacts import Phone
+from tests.support.admin_client import shows
 from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import number
@@ -87,8 +88,7 @@ def test_a_number_stops_by_the_code_that_only_its_phone_gets(client, world, camp
     wrong = client.post("/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": "x" + code[1:]})
     assert wrong.status_code == 422
     # The code for one wish is none for another.
-    other = client.post("/hoi/xac-nhan", data={"number": local, "wish": "join", "code": code})
-    assert other.status_code == 422
+    shows(client.post("/hoi/xac-nhan", data={"number": local, "wish": "join", "code": code}), status=422)
     assert e164 not in world.read(numbers_left_alone)
     done = client.post(
         "/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": f" {code[:3]} {code[3:]}"}
@@ -180,8 +180,7 @@ def test_notes_of_strangers_keep_no_cry_from_being_read(client, world, monkeypat
     monkeypatch.setattr(public_page, "CRIES_PER_ADDRESS", RateLimitItemPerDay(1, 1, "test:cries"))
     assert [leave(f"{cry} {n}").status_code for n in range(2)] == [200, 429]
     refused = leave(cry).text
-    assert "112" in refused
-    assert f"{cry}</textarea>" in refused
+    shows(refused, "112", f"{cry}</textarea>")
 
 
 @cases(("NOTES", "Gọi lại"), ("CRIES", "Nước ngập tới nóc rồi cứu với"))

@@ -13,7 +13,7 @@ from campaigns.rules.states import CampaignAction
 from outreach.models.accounts import Role
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import BadCampaign
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.world import AUTHOR, number
 
 ADMINISTRATOR = "quantri@loa.example"
@@ -95,9 +95,7 @@ def test_administrator_keeps_the_register_and_staff_take_the_operators_form(worl
     assert post(client, "/admin/templates/", sender="MTTQ", text="Chao {A10}", note="").status_code == 303
     done = post(client, "/admin/templates/1/state", account_id="1", state="accepted", until="2030-12-31")
     assert done.status_code == 303
-    page = client.get("/admin/templates/").text
-    assert "Đã duyệt" in page
-    assert "31/12/2030" in page
+    shows(client.get("/admin/templates/"), "Đã duyệt", "31/12/2030")
     signed_in(client, AUTHOR)
     assert f"/admin/templates/form/{draft}.xlsx" in client.get(f"/admin/campaigns/{draft}/").text
     sheet = client.get(f"/admin/templates/form/{draft}.xlsx")

@@ -21,7 +21,7 @@ from outreach.contacts.contact import Closing, lift_suppression
 from outreach.core.settings import Settings
 from outreach.rules.quiet_days import NO_DAYS, Period, QuietDays
 from tests.integration.campaigns.test_audience import close_number
-from tests.support.admin_client import signed_in
+from tests.support.admin_client import shows, signed_in
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.world import APPROVER, AUTHOR, number
@@ -291,8 +291,7 @@ def test_the_card_tells_what_a_day_without_sending_puts_off_and_the_panel_why_no
         signed_in(client, AUTHOR)
         assert client.get(f"/admin/campaigns/{draft}/").text.count(put_off) == 2  # “Thời gian gửi”, “Xem lại”
         page = client.get(f"/admin/campaigns/{launched}/").text
-    assert put_off in page
-    assert f"Hôm nay là ngày không gửi tin.</strong> Tự gửi lúc {opens}." in page
+    shows(page, put_off, f"Hôm nay là ngày không gửi tin.</strong> Tự gửi lúc {opens}.")
 
 
 @cases((None, True, True), (None, False, False), (NO_DAYS, True, False))

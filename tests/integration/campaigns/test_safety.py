@@ -550,8 +550,7 @@ def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_
     say(world, f"CUU 5 nguoi {HERE}")
     signed_in(client, AUTHOR)
     (cry,) = cries(world, event)
-    page = client.get("/admin/rescue/").text
-    assert f'id="case-{cry.id}"' in page
+    assert f'id="case-{cry.id}"' in client.get("/admin/rescue/").text
     assert (
         world.one(select(AuditEvent.subject).where(AuditEvent.action == "event.look")) == f"campaigns:{event}"
     )

@@ -26,7 +26,7 @@ from outreach.contacts.contact import Closing, lift_suppression
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, LegalBasis, Membership, Phone
 from outreach.rules.errors import WrongState
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
@@ -248,12 +248,9 @@ def test_the_page_names_who_joined_and_one_press_writes_to_them(client, world):
     signed_in(client, AUTHOR)
     assert "Người mới vào danh sách" not in client.get(page).text
     world.add_people(2, first=5)
-    shown = client.get(page).text
-    assert "2 người mới vào danh sách từ khi gửi" in shown
+    assert "2 người mới vào danh sách từ khi gửi" in client.get(page).text
     assert post(client, f"{page}extend", people="2").status_code == 303
-    shown = client.get(page).text
-    assert "Đã xếp vào hàng gửi cho 2 người mới" in shown
-    assert "người mới vào danh sách từ khi gửi" not in shown
+    shows(client.get(page), "Đã xếp vào hàng gửi cho 2 người mới", but="người mới vào danh sách từ khi gửi")
     assert post(client, f"{page}extend", people="2").status_code == 422
 
 
@@ -380,13 +377,9 @@ def test_a_text_that_has_not_left_is_not_corrected_and_the_correction_of_a_warni
 def test_the_press_is_on_the_sheet_and_the_form_keeps_the_audience(client, world):
     wrong = world.sent(people=4)
     signed_in(client, AUTHOR)
-    sheet = client.get(f"/admin/campaigns/{wrong}/").text
-    assert "Soạn tin đính chính" in sheet
+    assert "Soạn tin đính chính" in client.get(f"/admin/campaigns/{wrong}/").text
     answer = post(client, f"/admin/campaigns/{wrong}/correct", step="1", variant="a")
     assert answer.status_code == 303
-    form = client.get(answer.location).text
-    assert "đúng những số đã nhận tin sai" in form
-    assert TEXT.split()[-1] in form
+    shows(client.get(answer.location), "đúng những số đã nhận tin sai", TEXT.split()[-1])
     draft = int(answer.location.partition("#")[0].rstrip("/").split("/")[-1])
-    shown = client.get(f"/admin/campaigns/{draft}/").text
-    assert '<strong class="figure">4</strong>' in shown
+    assert '<strong class="figure">4</strong>' in client.get(f"/admin/campaigns/{draft}/").text

@@ -18,7 +18,7 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.rules.errors import BadCampaign, LoaError, WrongState
-from tests.support.admin_client import signed_in, token
+from tests.support.admin_client import shows, signed_in, token
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, number
@@ -161,9 +161,7 @@ def test_who_is_to_be_the_second_finds_the_button_and_the_first_does_not(world, 
     app, sheet = world.app(), f"/admin/campaigns/{large}/"
     button = f'action="{sheet}approve"'
     for email in (AUTHOR, APPROVER):
-        page = signed_in(app.test_client(), email).get(sheet).text
-        assert "Chưa có tin nào được gửi" in page
-        assert button not in page
+        shows(signed_in(app.test_client(), email).get(sheet), "Chưa có tin nào được gửi", but=button)
     client = signed_in(app.test_client(), SECOND)
     assert button in client.get(sheet).text
     client.post(f"{sheet}approve", data={"csrf_token": token(client)})

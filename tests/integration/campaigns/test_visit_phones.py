@@ -53,7 +53,7 @@ from outreach.rules.keys import Purpose
 from tests.integration.campaigns.test_answer_totals import recipients, says
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.integration.campaigns.test_merge_people import merge
-from tests.support.admin_client import signed_in
+from tests.support.admin_client import shows, signed_in
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.world import AUTHOR, number
@@ -506,9 +506,7 @@ def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(world, sheet
     assert (mine.today, theirs.today, mine.target) == (1, 1, 10)
     assert mine.seen_at is not None
     signed_in(client, AUTHOR)
-    page = client.get("/admin/rounds/officers/").text
-    assert "1/10" in page
-    assert number(900) not in page
+    shows(client.get("/admin/rounds/officers/"), "1/10", but=number(900))
 
 
 def test_few_people_of_a_health_campaign_are_no_difference_to_the_others_of_an_officer():
@@ -683,9 +681,7 @@ def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(world, cl
     assert (corrected.reported, corrected.checks, corrected.confirmed) == (21, 12, 9)
     assert corrected.likely == 9 + 12 * 9 / 12
     assert 9 < corrected.low < corrected.likely < corrected.high < 21
-    page = client.get("/admin/progress/").text
-    assert "Ước tính sau kiểm tra: 18" in page
-    assert "Số báo cáo: 21" in page
+    shows(client.get("/admin/progress/"), "Ước tính sau kiểm tra: 18", "Số báo cáo: 21")
     until = {"day": world.now.astimezone(VIETNAM).date() + timedelta(days=1)}
     until["known_until"] = world.now + timedelta(minutes=1)
     form = world.read(current_template, 1)

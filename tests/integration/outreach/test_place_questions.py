@@ -14,7 +14,7 @@ from outreach.places.areas import installation_gazetteer
 from outreach.rules.errors import BadInput, NotFound
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.outreach.test_units import load_kon_tum
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post, shows, signed_in
 from tests.support.lists import bring, local, write
 from tests.support.world import AUTHOR, LIST
 
@@ -43,9 +43,7 @@ def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(client, world,
     assert places(world) == {"A Lâu": None, "A Thun": None, "Y Hlan": "23512"}
     signed_in(client, AUTHOR)
     assert "1 cách viết" in client.get("/admin/lists/").text
-    page = client.get("/admin/lists/places").text
-    assert "xã Đăk Hring mới" in page
-    assert "2 người" in page
+    shows(client.get("/admin/lists/places"), "xã Đăk Hring mới", "2 người")
     assert post(client, "/admin/lists/places/1", area="62").status_code == 422  # no commune
     answer = post(client, "/admin/lists/places/1", area="23512")
     assert "Không có địa danh nào chờ" in client.get(answer.location).text

@@ -86,7 +86,5 @@ def test_a_page_says_that_the_work_waits_for_redis(world):
     client = app.test_client()
     signed_in(client, APPROVER)
     post(client, "/admin/stop")
-    sent = post(client, "/admin/release")
-    assert sent.status_code == 303
-    page = client.get("/admin/").text
-    assert "hàng đợi (Redis) đang ngừng" in page
+    assert post(client, "/admin/release").status_code == 303
+    assert "hàng đợi (Redis) đang ngừng" in client.get("/admin/").text

@@ -6,6 +6,7 @@ import re
 import requests
 from twilio.rest import Client
 
+from tests.support.admin_client import shows
 from tests.support.tables import cases
 
 NUMBER = "+84905000123"
@@ -111,9 +112,7 @@ def test_resident_answers_on_the_phone(simulator):
 @cases(("  ", "Tin còn trống"), ("a" * 1601, "Tin dài 1601 ký tự"))
 def test_answer_that_cannot_be_sent_is_explained(simulator, body, words):
     send(simulator, "Mời bà con")
-    answer = post(simulator, PHONE, body=body)
-    assert answer.status_code == 400
-    assert words in answer.text
+    shows(post(simulator, PHONE, body=body), words, status=400)
 
 
 def test_bytes_that_are_no_text_break_nothing(simulator):
