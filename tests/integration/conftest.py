@@ -24,8 +24,9 @@ from outreach.core import db
 from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
 from simulator.testing import RunningSimulator, running_simulator
+from tests.support.admin_client import signed_in
 from tests.support.mail_server import MailServer, running_mail_server
-from tests.support.world import World
+from tests.support.world import AUTHOR, World
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +171,12 @@ def client(settings: Settings, runtime: Runtime) -> Iterator[FlaskClient]:
     app = create_app(settings, runtime=runtime)
     with app.test_client() as browser:
         yield browser
+
+
+@pytest.fixture
+def author(client: FlaskClient, world: World) -> FlaskClient:
+    """The browser, signed in as AUTHOR."""
+    return signed_in(client, AUTHOR)
 
 
 @pytest.fixture

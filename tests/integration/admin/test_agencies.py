@@ -421,34 +421,32 @@ def campaign(places):
 
 
 @both_databases
-def test_a_figure_leads_to_as_many_reports_as_it_says(client, places, campaign):
-    signed_in(client, AUTHOR)
-    shown = client.get(f"/admin/progress/?campaign={campaign}").text
+def test_a_figure_leads_to_as_many_reports_as_it_says(author, places, campaign):
+    shown = author.get(f"/admin/progress/?campaign={campaign}").text
     links = re.findall(rf'<a href="(/admin/campaigns/{campaign}/installs/\?[^"]+)">(\d+)</a>', shown)
     assert len(links) >= 2  # a district and an organisation
     for link, figure in links:
-        assert listed(client.get(link.replace("&amp;", "&")).text) == int(figure), link
-    page = client.get(f"/admin/campaigns/{campaign}/installs/").text
+        assert listed(author.get(link.replace("&amp;", "&")).text) == int(figure), link
+    page = author.get(f"/admin/campaigns/{campaign}/installs/").text
     assert listed(page) == 4
     for said in ("tin nhắn", "trang trả lời", "cán bộ"):
         assert said in page.lower()
     assert number(0) not in page
 
 
-def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(client, places, campaign):
-    signed_in(client, AUTHOR)
+def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(author, places, campaign):
     tell(places, campaign, 0, Label.NOT_YET, AnswerSource.SMS, minutes=1)  # "cài rồi nhưng xóa rồi"
     path = f"/admin/campaigns/{campaign}/installs/"
-    assert listed(client.get(path).text) == 3
-    with_history = client.get(f"{path}?all=1").text
+    assert listed(author.get(path).text) == 3
+    with_history = author.get(f"{path}?all=1").text
     assert listed(with_history) == 4
     assert "rút lại" in with_history
     tell(places, campaign, 0, Label.INSTALLED, AnswerSource.PAGE, minutes=2)
-    assert listed(client.get(path).text) == 4
-    assert listed(client.get(f"{path}?all=1").text) == 5
-    assert listed(client.get(f"{path}?source=page").text) == 3
-    assert listed(client.get(f"{path}?source=nothing").text) == 4
-    assert client.get("/admin/campaigns/999/installs/").status_code == 404
+    assert listed(author.get(path).text) == 4
+    assert listed(author.get(f"{path}?all=1").text) == 5
+    assert listed(author.get(f"{path}?source=page").text) == 3
+    assert listed(author.get(f"{path}?source=nothing").text) == 4
+    assert author.get("/admin/campaigns/999/installs/").status_code == 404
 
 
 def test_each_sees_the_reports_of_their_own_lists(client, places, campaign):

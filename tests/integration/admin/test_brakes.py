@@ -46,9 +46,8 @@ def test_another_address_of_the_same_ipv6_network_is_no_new_caller(client, world
     assert sign_in(client, AUTHOR, PASSWORD, **at("2001:db8:2::9")).status_code == 303
 
 
-def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(client, world):
-    signed_in(client, AUTHOR)
-    client.post("/logout", data={"csrf_token": token(client)})
+def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(author, world):
+    author.post("/logout", data={"csrf_token": token(author)})
     stranger = world.app().test_client()
     for _ in range(limits.FAILURES_PER_EMAIL.amount):
         assert sign_in(stranger).status_code == 401
@@ -58,16 +57,16 @@ def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(cl
         assert sign_in(other, AUTHOR, PASSWORD, **elsewhere).status_code == 303, (
             "a new device in another network"
         )
-    assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
-    assert is_in(client)
+    assert sign_in(author, AUTHOR, PASSWORD).status_code == 303
+    assert is_in(author)
     # The device is known for its own address alone, has a limit of its own, and its cookie cannot be made.
-    client.delete_cookie("session")
+    author.delete_cookie("session")
     for _ in range(limits.FAILURES_PER_DEVICE.amount):
-        assert sign_in(client).status_code == 401
-    assert sign_in(client, AUTHOR, PASSWORD).status_code == 429
+        assert sign_in(author).status_code == 401
+    assert sign_in(author, AUTHOR, PASSWORD).status_code == 429
     for _ in range(limits.FAILURES_PER_EMAIL.amount):
         sign_in(stranger, APPROVER)
-    assert sign_in(client, APPROVER, PASSWORD).status_code == 429
+    assert sign_in(author, APPROVER, PASSWORD).status_code == 429
 
 
 def test_ones_own_link_opened_again_and_again_buys_no_guesses(world):

@@ -110,8 +110,7 @@ def test_a_campaign_goes_from_the_form_to_peoples_phones(client, world):
     assert "Không có chiến dịch nào" in client.get("/admin/campaigns/?state=paused").text
 
 
-def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(client, world):
-    signed_in(client, AUTHOR)
+def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(author, world):
     wrong = filled(
         name="",
         text="Chào {ten}",
@@ -127,7 +126,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(client,
         step_days=["1", "hai"],
         step_at=["", ""],
     )
-    answer = post(client, "/admin/campaigns/new", **wrong)
+    answer = post(author, "/admin/campaigns/new", **wrong)
     assert answer.status_code == 422
     beside = set(re.findall(r'id="error-([^"]+)"', answer.text))
     assert beside == {
@@ -139,20 +138,19 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(client,
     assert world.scalar(select(Campaign.id)) is None
 
 
-def test_the_preview_counts_the_audience_and_what_it_costs(client, world):
+def test_the_preview_counts_the_audience_and_what_it_costs(author, world):
     world.add_people(3)
     world.add_person("Y Không Số")
     world.add_person("Y Thôi", number(900))
     opt_out(world, number(900))
-    signed_in(client, AUTHOR)
-    accented = post(client, "/admin/campaigns/preview", **filled(unaccented="")).text
+    accented = post(author, "/admin/campaigns/preview", **filled(unaccented="")).text
     assert '<strong class="figure">3</strong>' in accented
     assert "trong 5 người" in accented
     assert "Không có số điện thoại" in accented
     assert "Đã từ chối nhận tin" in accented
     assert "Tin có dấu:" in accented
     assert "Bỏ dấu sẽ bớt" in accented
-    plain = post(client, "/admin/campaigns/preview", **filled()).text
+    plain = post(author, "/admin/campaigns/preview", **filled()).text
     assert "Tin không dấu:" in plain
     assert "<mark>o</mark>i, m<mark>o</mark>i" in plain
     assert "Đang tập huấn nên chưa cần" in plain
@@ -160,17 +158,16 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client, world):
     assert world.scalar(select(Recipient.id)) is None
 
 
-def test_brackets_that_were_filled_in_or_not_are_told_beside_the_text_and_in_the_review(client, world):
-    signed_in(client, AUTHOR)
+def test_brackets_that_were_filled_in_or_not_are_told_beside_the_text_and_in_the_review(author, world):
     text = "Mời[ {name}] họp lúc [7h30, 3/12] tại [địa điểm], TC từ chối"
-    page = post(client, "/admin/campaigns/preview", **filled(kind="moi-du", text=text)).text
+    page = post(author, "/admin/campaigns/preview", **filled(kind="moi-du", text=text)).text
     told = "Còn phải điền: [địa điểm]. Viết nội dung thật thay cho cả dấu ngoặc. Bỏ dấu ngoặc vuông quanh “7h30, 3/12”."
     assert f'<p class="field-error">{told}</p>' in page
     assert f'<a href="#text">Tin đầu</a>: {told}' in page
     assert "mỗi người có liên kết riêng" not in page
     shows(
         post(
-            client,
+            author,
             "/admin/campaigns/preview",
             **filled(kind="moi-du", text=text.replace("[7h30, 3/12] tại [địa điểm]", "7h30")),
         ),
@@ -178,17 +175,16 @@ def test_brackets_that_were_filled_in_or_not_are_told_beside_the_text_and_in_the
     )
 
 
-def test_nobody_is_missed_before_a_list_was_chosen_and_typing_waits_for_no_count(client, world):
-    signed_in(client, AUTHOR)
+def test_nobody_is_missed_before_a_list_was_chosen_and_typing_waits_for_no_count(author, world):
     nobody = "Không có ai nhận tin"
-    assert nobody not in post(client, "/admin/campaigns/preview", **filled(lists=[])).text
-    assert nobody not in client.get("/admin/campaigns/new").text
-    quick = post(client, "/admin/campaigns/preview?quick", **filled()).text
+    assert nobody not in post(author, "/admin/campaigns/preview", **filled(lists=[])).text
+    assert nobody not in author.get("/admin/campaigns/new").text
+    quick = post(author, "/admin/campaigns/preview?quick", **filled()).text
     assert "Đang tính số người nhận" in quick
     assert "<mark>o</mark>i, m<mark>o</mark>i" in quick
     assert nobody not in quick
-    assert nobody in post(client, "/admin/campaigns/preview", **filled()).text
-    assert "Đang tính" not in post(client, "/admin/campaigns/preview?quick", **filled()).text
+    assert nobody in post(author, "/admin/campaigns/preview", **filled()).text
+    assert "Đang tính" not in post(author, "/admin/campaigns/preview?quick", **filled()).text
 
 
 def test_a_return_needs_a_reason_and_the_next_submission_shows_what_changed(client, world):
@@ -224,11 +220,10 @@ def test_whoever_wrote_on_a_campaign_cannot_approve_it(client, world):
     assert campaign(world, campaign_id).state is CampaignState.DRAFT
 
 
-def test_a_copy_brings_everything_but_the_dates(client, world):
+def test_a_copy_brings_everything_but_the_dates(author, world):
     world.add_people(1)
-    signed_in(client, AUTHOR)
     campaign_id = save(
-        client,
+        author,
         starts_at="2030-08-18T08:00",
         deadline="2030-08-20T21:00",
         goal_percent="50",
@@ -239,11 +234,11 @@ def test_a_copy_brings_everything_but_the_dates(client, world):
         **{"c.title": "Cài Bluezone", "c.question": "Cài chưa?", "c.issuer": "UB MTTQ", "c.app.name": "Bluezone",
            "c.app.page": "https://bluezone.gov.vn"},
     )  # fmt: skip
-    form = client.get(f"/admin/campaigns/new?copy={campaign_id}").text
+    form = author.get(f"/admin/campaigns/new?copy={campaign_id}").text
     for kept in ("Bluezone đợt 2 (bản sao)", "Cài chưa?", 'value="18:00"', 'value="50"', "checked"):
         assert kept in form
     assert "2030-08-18" not in form
-    assert 'value="2030-08-18T08:00"' in client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert 'value="2030-08-18T08:00"' in author.get(f"/admin/campaigns/{campaign_id}/").text
 
 
 CONTENT = {
@@ -293,23 +288,21 @@ class _Fields(HTMLParser):
             self._in = ""
 
 
-def test_nothing_that_residents_read_is_lost_by_saving_or_copying(client, world):
+def test_nothing_that_residents_read_is_lost_by_saving_or_copying(author, world):
     world.add_people(1)
     original = world.draft(kind="tiem-chung", content=CONTENT)
     before = campaign(world, original).content
-    signed_in(client, AUTHOR)
     page = f"/admin/campaigns/{original}/"
-    save(client, f"{page}edit", **form_of(client.get(page).text))
+    save(author, f"{page}edit", **form_of(author.get(page).text))
     assert campaign(world, original).content == before
-    copy = save(client, **form_of(client.get(f"/admin/campaigns/new?copy={original}").text))
+    copy = save(author, **form_of(author.get(f"/admin/campaigns/new?copy={original}").text))
     assert campaign(world, copy).content == before
 
 
-def test_every_text_of_the_answer_page_can_be_written_in_the_form(client, world):
+def test_every_text_of_the_answer_page_can_be_written_in_the_form(author, world):
     world.add_people(1)
-    signed_in(client, AUTHOR)
-    new = begun(client)
-    page = post(client, "/admin/campaigns/new", **{**new, "wish": "language", "add_language": "jra"}).text
+    new = begun(author)
+    page = post(author, "/admin/campaigns/new", **{**new, "wish": "language", "add_language": "jra"}).text
     assert 'placeholder="Cần hỏi thêm, xin ông/bà gặp {contact}."' in page
     assert 'name="c.languages.jra.page.ask"' in page
     assert 'name="c.languages.sed.page.ask"' not in page
@@ -322,7 +315,7 @@ def test_every_text_of_the_answer_page_can_be_written_in_the_form(client, world)
         "c.languages.jra.title": "Tiêu đề JR",
         "c.languages.jra.answers.opt_out.thanks": "Cảm ơn JR",
     }
-    kept = campaign(world, save(client, **typed)).content
+    kept = campaign(world, save(author, **typed)).content
     assert (kept["phone"], kept["page"]) == ("1022", {"ask": "Hỏi {contact}."})
     assert kept["answers"]["need_help"]["steps"] == ["Mở liên kết.", "Bấm “Cài đặt”."]
     assert kept["languages"] == {
@@ -330,7 +323,7 @@ def test_every_text_of_the_answer_page_can_be_written_in_the_form(client, world)
     }
 
 
-def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(client, world):
+def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(author, world):
     world.add_people(1)
     sentence = "Ông/bà đã trả lời rồi, xin cảm ơn. " * 4
     said = {
@@ -339,16 +332,14 @@ def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(client, 
         if path.startswith(tuple(f"languages.{code}." for code in ("sed", "bdq", "jeh", "jra", "brb", "rmx")))
         and ".reply" not in path
     }
-    signed_in(client, AUTHOR)
-    new = begun(client)
+    new = begun(author)
     typed = {**new, **filled(), **{f"c.{path}": text for path, text in said.items()}}
-    kept = campaign(world, save(client, **typed)).content
+    kept = campaign(world, save(author, **typed)).content
     assert len(split_content(kept)[0]) > len(said)
 
 
-def test_a_wrong_text_is_told_beside_its_field(client, world):
-    signed_in(client, AUTHOR)
-    new = begun(client)
+def test_a_wrong_text_is_told_beside_its_field(author, world):
+    new = begun(author)
     wrong = {
         **new,
         **filled(),
@@ -356,7 +347,7 @@ def test_a_wrong_text_is_told_beside_its_field(client, world):
         "c.answers.installed.reply": "{ten} ơi",
         "c.page.call": "Gọi {so}",
     }
-    answer = post(client, "/admin/campaigns/new", **wrong)
+    answer = post(author, "/admin/campaigns/new", **wrong)
     assert answer.status_code == 422
     assert set(re.findall(r'id="error-([^"]+)"', answer.text)) == {
         "c.phone", "c.answers.installed.reply", "c.page.call",
@@ -366,12 +357,11 @@ def test_a_wrong_text_is_told_beside_its_field(client, world):
     shows(answer.text, 'href="#c.phone"', "Số điện thoại để hỏi:")
 
 
-def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(client, world):
-    signed_in(client, AUTHOR)
+def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(author, world):
     own = "0905000123"
-    sent = post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
+    sent = post(author, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
     assert "Đã gửi tin thử" in sent[sent.index('id="trial"') :]
-    wrong = post(client, "/admin/campaigns/new", **filled(wish="try", trial_number="một hai ba"))
+    wrong = post(author, "/admin/campaigns/new", **filled(wish="try", trial_number="một hai ba"))
     assert "Số điện thoại chưa đúng" in wrong.text
     world.send()
     assert world.sent_to() == ["+84905000123"]
@@ -380,10 +370,10 @@ def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(client, wor
     assert message.text.startswith("Le Hoa oi, moi ong/ba cai Bluezone: http")
     assert world.scalar(select(Membership.contact_id)) is None
     for _ in range(9):
-        post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own))
+        post(author, "/admin/campaigns/new", **filled(wish="try", trial_number=own))
     assert (
         "Bạn đã gửi thử 10 tin"
-        in post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
+        in post(author, "/admin/campaigns/new", **filled(wish="try", trial_number=own)).text
     )
 
 
@@ -410,10 +400,9 @@ def test_an_unregistered_sender_is_urgent_only_where_messages_are_real(client):
     assert "Nhà mạng Việt Nam chặn" in live[1]
 
 
-def test_a_test_message_carries_the_officers_own_name(client, world):
+def test_a_test_message_carries_the_officers_own_name(author, world):
     world.change(User, world.user(AUTHOR).id, name="Nguyễn Thu Hương")
-    signed_in(client, AUTHOR)
-    post(client, "/admin/campaigns/new", **filled(wish="try", trial_number="0905000123"))
+    post(author, "/admin/campaigns/new", **filled(wish="try", trial_number="0905000123"))
     text = world.one(select(Message.text).where(Message.kind == MessageKind.TEST))
     assert text.startswith("Nguyen Thu Huong oi, ")
 
@@ -459,39 +448,38 @@ def test_an_audience_with_an_exception_is_one_sentence_that_leads_to_its_fields(
     assert "<dt>Đồng thời có trong danh sách</dt><dd>Hộ nghèo</dd>" in read
 
 
-def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client, world):
+def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(author, world):
     """As a storm warning needs it: some communes, then the same people again in the next campaign."""
     world.add_people(4)
     people = world.all(select(Contact.id).order_by(Contact.id))
     for person, has_one in zip(people, (True, True, False, None), strict=True):
         world.change(Contact, person, has_smartphone=has_one)
     world.add_list("Chỉ để tra cứu", basis=LegalBasis.NONE)
-    signed_in(client, AUTHOR)
     asked = {"lists": [], "organisations": ["MTTQ"], "smartphone": ["yes", "unknown"], "answered": "no"}
     new = "/admin/campaigns/new"
-    page = post(client, new, **filled(**asked, wish="look")).text
+    page = post(author, new, **filled(**asked, wish="look")).text
     assert re.search(r'figure">3</strong>\s*người sẽ nhận tin, trong 4 người', page)
     shows(page, "Không đúng điều kiện về điện thoại thông minh: <strong>1</strong>", "không được nhắn tin")
 
-    nameless = post(client, new, **filled(**asked, wish="save_segment")).text
+    nameless = post(author, new, **filled(**asked, wish="save_segment")).text
     assert "Hãy đặt tên cho nhóm" in nameless
     assert 'value="unknown" checked' in nameless
-    kept = post(client, new, **filled(**asked, wish="save_segment", segment_name="Vùng lũ")).text
+    kept = post(author, new, **filled(**asked, wish="save_segment", segment_name="Vùng lũ")).text
     assert "Đã lưu nhóm “Vùng lũ”" in kept
     segment = world.one(select(Segment))
     used = post(
-        client, new, **filled(name="Bão số 5", lists=[], wish="use_segment", segment=str(segment.id))
+        author, new, **filled(name="Bão số 5", lists=[], wish="use_segment", segment=str(segment.id))
     ).text
     assert 'value="Bão số 5"' in used
     assert 'value="unknown" checked' in used
     assert '<option value="no" selected' in used
 
-    campaign_id = save(client, **asked)
-    assert "Chưa rõ" in client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert 'value="MTTQ" checked' in client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert "Đã xóa nhóm" in post(client, new, **filled(wish="remove_segment", segment=str(segment.id))).text
+    campaign_id = save(author, **asked)
+    assert "Chưa rõ" in author.get(f"/admin/campaigns/{campaign_id}/").text
+    assert 'value="MTTQ" checked' in author.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Đã xóa nhóm" in post(author, new, **filled(wish="remove_segment", segment=str(segment.id))).text
     assert (
-        "Hãy chọn một nhóm" in post(client, new, **filled(wish="use_segment", segment=str(segment.id))).text
+        "Hãy chọn một nhóm" in post(author, new, **filled(wish="use_segment", segment=str(segment.id))).text
     )
 
 
@@ -536,22 +524,21 @@ def test_an_approver_reads_what_most_people_cost_and_how_many_the_approval_cover
     assert "Đã duyệt cho 100 người." in client.get(f"/admin/campaigns/{draft}/").text
 
 
-def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world, client):
+def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world, author):
     world.add_people(1)
-    signed_in(client, AUTHOR)
     invited = {"kind": "moi-du", "content_of": "moi-du", "text": "Mời họp. TC từ chối nhận tin"}
     texts = {"1": "Tôi sẽ đến", "2": "Tôi không đến được", "3": "Tôi cần giúp đi lại"}
     invited |= {f"c.own_answers.{number}.text": text for number, text in texts.items()}
     for means, is_warned in (("not_yet", False), ("installed", True)):
-        draft = save(client, **invited, name=means, own_means_1=means)
-        page = unescape(client.get(f"/admin/campaigns/{draft}/").text)
+        draft = save(author, **invited, name=means, own_means_1=means)
+        page = unescape(author.get(f"/admin/campaigns/{draft}/").text)
         assert ("Có câu trả lời là lời hẹn mà đang được tính là đã làm" in page) is is_warned
         assert re.search(rf'<select id="own_means_1".*?<option value="{means}" selected', page, re.DOTALL)
         own = world.get_one(Campaign, draft).content["own_answers"]
         assert [own[number]["means"] for number in "123"] == [means, "no_smartphone", "need_help"]
         assert own["1"]["words"], "the kind's words stay"
     promised = {"kind": "tiem-chung", "content_of": "tiem-chung", "c.answers.installed.button": "Tôi sẽ đến"}
-    shows(post(client, "/admin/campaigns/new", **filled(**promised)), "chữ trên nút là lời hẹn", status=422)
+    shows(post(author, "/admin/campaigns/new", **filled(**promised)), "chữ trên nút là lời hẹn", status=422)
 
 
 def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(client, world):

@@ -202,30 +202,28 @@ def test_filters_narrow_down_together(world, people):
     assert found(world, area_code="62999") == []
 
 
-def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(client, world, people):
-    signed_in(client, AUTHOR)
+def test_numbers_are_masked_until_asked_for_and_the_look_is_on_record(author, world, people):
     person = f"/admin/people/{people['Lê An']}/"
     for page in ("/admin/people/", person):
-        shows(client.get(page), "0900•••002", but=("0900000002", number(2)))
+        shows(author.get(page), "0900•••002", but=("0900000002", number(2)))
     phone_id = world.phone(number(2))
-    assert "0900000002" in post(client, f"{person}number", phone=phone_id).text
+    assert "0900000002" in post(author, f"{person}number", phone=phone_id).text
     event = world.one(select(AuditEvent).where(AuditEvent.action == "contact.see_number"))
     assert event.subject == f"contacts:{people['Lê An']}"
     assert event.details == {"phone": phone_id}
 
 
-def test_an_answer_at_the_door_counts_as_an_officers(client, world):
+def test_an_answer_at_the_door_counts_as_an_officers(author, world):
     campaign_id = world.launch(people=1)
     contact_id = world.recipient(number(0), campaign_id).contact_id
-    signed_in(client, AUTHOR)
     said = {"campaign": campaign_id, "answer": "installed", "note": "máy của con"}
-    refused = post(client, f"/admin/people/{contact_id}/answer", **said)
+    refused = post(author, f"/admin/people/{contact_id}/answer", **said)
     assert refused.status_code == 422
     assert "Hãy chọn một mục ở ô “Nghe ở đâu”" in refused.text
     assert 'value="máy của con"' in refused.text
-    page = post(client, f"/admin/people/{contact_id}/answer", **said, place="home")
+    page = post(author, f"/admin/people/{contact_id}/answer", **said, place="home")
     assert page.status_code == 303
-    shown = client.get(page.location).text
+    shown = author.get(page.location).text
     for text in ("Đã ghi câu trả lời", f"cán bộ ghi ({AUTHOR}, tại nhà)", "máy của con"):
         assert text in shown
     assert world.one(select(Answer)).source is AnswerSource.OFFICER
@@ -233,45 +231,43 @@ def test_an_answer_at_the_door_counts_as_an_officers(client, world):
     entry = world.one(select(OfficerEntry))
     assert (entry.place, entry.recorded_by) == (AnswerPlace.HOME, world.user(AUTHOR).id)
     assert world.get_one(Contact, contact_id).has_smartphone is True
-    post(client, f"/admin/people/{contact_id}/answer", **{**said, "answer": "no_smartphone"}, place="meeting")
+    post(author, f"/admin/people/{contact_id}/answer", **{**said, "answer": "no_smartphone"}, place="meeting")
     assert world.get_one(Contact, contact_id).has_smartphone is False
-    post(client, f"/admin/people/{contact_id}/answer", **said, place="phone")
-    listed = client.get(f"/admin/people/?campaign={campaign_id}&answer=installed").text
+    post(author, f"/admin/people/{contact_id}/answer", **said, place="phone")
+    listed = author.get(f"/admin/people/?campaign={campaign_id}&answer=installed").text
     assert f"/admin/people/{contact_id}/" in listed
     assert (
-        "Chưa ai trả lời như vậy" in client.get(f"/admin/people/?campaign={campaign_id}&answer=refuse").text
+        "Chưa ai trả lời như vậy" in author.get(f"/admin/people/?campaign={campaign_id}&answer=refuse").text
     )
 
 
-def test_what_is_searched_for_stands_in_no_address(client, world, people):
-    signed_in(client, AUTHOR)
+def test_what_is_searched_for_stands_in_no_address(author, world, people):
     for text, name, other in (
         ("0900000002", "Lê An", "A Thun"),
         ("le an", "Lê An", "A Thun"),
         ("thun", "A Thun", "Lê An"),
     ):
-        found = post(client, "/admin/people/", q=text, smartphone="unknown")
+        found = post(author, "/admin/people/", q=text, smartphone="unknown")
         assert found.status_code == 303
         assert text.replace(" ", "") not in re.sub(r"[+ ]|%20", "", found.location)
         assert "smartphone=unknown" in found.location
-        shows(client.get(found.location), f">{name}</a>", f'value="{text}"', but=f">{other}</a>")
-        with client.session_transaction() as kept:  # the cookie is signed and can be read
+        shows(author.get(found.location), f">{name}</a>", f'value="{text}"', but=f">{other}</a>")
+        with author.session_transaction() as kept:  # the cookie is signed and can be read
             assert kept["searches"]
             assert text not in str(dict(kept))
     # Each tab goes on with its own search; one that is long gone asks again.
-    assert ">A Thun</a>" in client.get(found.location).text
-    assert "Hãy gõ lại" in client.get("/admin/people/?s=0123abcd").text
+    assert ">A Thun</a>" in author.get(found.location).text
+    assert "Hãy gõ lại" in author.get("/admin/people/?s=0123abcd").text
 
 
-def test_an_answer_is_found_in_any_campaign_or_in_one(client, world):
+def test_an_answer_is_found_in_any_campaign_or_in_one(author, world):
     world.add_people(3)
     campaigns = [world.launch(), world.launch()]
     said = {}
-    signed_in(client, AUTHOR)
     for index, (campaign_id, answer) in enumerate(zip(campaigns, ("installed", "refuse"), strict=True)):
         said[answer] = world.recipient(number(index), campaign_id).contact_id
         form = {"campaign": campaign_id, "answer": answer, "place": "home"}
-        post(client, f"/admin/people/{said[answer]}/answer", **form)
+        post(author, f"/admin/people/{said[answer]}/answer", **form)
     for query, expected in (
         ("answer=installed", {"installed"}),
         ("answer=refuse", {"refuse"}),
@@ -279,30 +275,28 @@ def test_an_answer_is_found_in_any_campaign_or_in_one(client, world):
         (f"campaign={campaigns[1]}", {"refuse"}),
         ("answer=opt_out", set()),
     ):
-        page = client.get(f"/admin/people/?{query}").text
+        page = author.get(f"/admin/people/?{query}").text
         assert {answer for answer, person in said.items() if f"/admin/people/{person}/" in page} == expected
 
 
-def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(client, world):
+def test_the_text_that_was_sent_is_shown_without_the_secret_of_its_link(author, world):
     campaign_id = world.sent(people=1)
     recipient = world.recipient(number(0), campaign_id)
     token = LinkCipher(world.runtime.settings.secret_key).token(recipient.id)
     assert token in world.simulator.ledger()[0]["Body"]
-    signed_in(client, AUTHOR)
-    shows(client.get(f"/admin/people/{recipient.contact_id}/"), "/••••••••", but=token)
+    shows(author.get(f"/admin/people/{recipient.contact_id}/"), "/••••••••", but=token)
 
 
-def test_a_number_is_suppressed_and_lifted_with_a_reason_only(client, world, people):
-    signed_in(client, AUTHOR)
+def test_a_number_is_suppressed_and_lifted_with_a_reason_only(author, world, people):
     person = f"/admin/people/{people['Lê An']}/"
     phone_id = world.phone(number(2))
     form = {"phone": phone_id, "reason": "wrong_number"}
-    post(client, f"{person}suppress", **form, note=" ")
+    post(author, f"{person}suppress", **form, note=" ")
     assert found(world, suppressed=True) == []
-    post(client, f"{person}suppress", **form, note="ông báo nhầm số")
+    post(author, f"{person}suppress", **form, note="ông báo nhầm số")
     assert found(world, suppressed=True) == ["Lê An"]
-    assert "ông báo nhầm số" in client.get(person).text
-    post(client, f"{person}lift", **form, note="ông gọi lại")
+    assert "ông báo nhầm số" in author.get(person).text
+    post(author, f"{person}lift", **form, note="ông gọi lại")
     assert found(world, suppressed=True) == []
     held = world.one(select(Suppression))
     assert held.note == "ông báo nhầm số\nông gọi lại"
@@ -310,27 +304,25 @@ def test_a_number_is_suppressed_and_lifted_with_a_reason_only(client, world, peo
     assert held.lifted_at <= datetime.now(UTC)
 
 
-def test_a_corrected_name_is_found_by_the_new_one(client, world, people):
-    signed_in(client, AUTHOR)
+def test_a_corrected_name_is_found_by_the_new_one(author, world, people):
     said = {"name": " Lê  Ân Bình ", "village": "Thôn 2", "smartphone": "no", "language": "sed"}
-    post(client, f"/admin/people/{people['Lê An']}/correct", **said)
+    post(author, f"/admin/people/{people['Lê An']}/correct", **said)
     assert found(world, smartphone="no") == ["Lê Ân Bình"]
     assert found(world, text="binh") == ["Lê Ân Bình"]
-    page = client.get(f"/admin/people/{people['Lê An']}/").text
+    page = author.get(f"/admin/people/{people['Lê An']}/").text
     assert re.search(r"<dd>Thôn 2</dd>", page)
     assert "<dd>Xơ Đăng</dd>" in page
     values = world.one(select(AuditValues.changes))
     assert values["language"] == [None, "sed"]
-    wrong = post(client, f"/admin/people/{people['Lê An']}/correct", name="Lê Ân Bình", language="xx")
+    wrong = post(author, f"/admin/people/{people['Lê An']}/correct", name="Lê Ân Bình", language="xx")
     assert "Hãy chọn một mục ở ô “Ngôn ngữ”" in wrong.text
 
 
-def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(client, world, people):
-    signed_in(client, AUTHOR)
+def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(author, world, people):
     path = f"/admin/people/{people['Lê An']}"
-    post(client, f"{path}/correct", name="Lê An", birth_year="1961", sex="f")
+    post(author, f"{path}/correct", name="Lê An", birth_year="1961", sex="f")
     for year in ("1899", "2999", "61 tuổi"):
-        answer = post(client, f"{path}/correct", name="Lê An", birth_year=year, sex="m")
+        answer = post(author, f"{path}/correct", name="Lê An", birth_year=year, sex="m")
         assert "Năm sinh phải từ 1900" in answer.text
     person = world.get_one(Contact, people["Lê An"])
     assert (person.birth_year, person.sex) == (1961, "f")
@@ -338,34 +330,32 @@ def test_year_and_sex_are_corrected_and_what_cannot_be_is_refused(client, world,
     assert event.details == {"fields": ["birth_year", "sex"]}
 
 
-def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(client, world, people):
-    signed_in(client, AUTHOR)
+def test_a_campaign_writes_to_the_number_that_was_added_once_the_other_is_wrong(author, world, people):
     person = people["Lê An"]
     path = f"/admin/people/{person}"
     for wrong in ("không có", "0260 3000123", "0905000777; 0905000778"):
-        assert "Số điện thoại chưa đúng" in post(client, f"{path}/add-number", number=wrong).text
-    post(client, f"{path}/add-number", number="0905.000.777")
-    assert "Người này đã có số đó" in post(client, f"{path}/add-number", number="+84 905 000 777").text
+        assert "Số điện thoại chưa đúng" in post(author, f"{path}/add-number", number=wrong).text
+    post(author, f"{path}/add-number", number="0905.000.777")
+    assert "Người này đã có số đó" in post(author, f"{path}/add-number", number="+84 905 000 777").text
     wrong_id, right_id = world.all(
         select(ContactPhone.phone_id).where(ContactPhone.contact_id == person).order_by(ContactPhone.position)
     )
-    post(client, f"{path}/suppress", phone=wrong_id, reason="wrong_number", note="bà báo")
+    post(author, f"{path}/suppress", phone=wrong_id, reason="wrong_number", note="bà báo")
     campaign = world.launch()
     assert world.recipient("+84905000777", campaign).phone_id == right_id
 
 
 def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
-    client, world, people, tmp_path
+    author, world, people, tmp_path
 ):
-    signed_in(client, AUTHOR)
     person = people["Lê An"]
     path, wrong = f"/admin/people/{person}", number(NAMES.index("Lê An"))
     phone_id = world.one(select(ContactPhone.phone_id).where(ContactPhone.contact_id == person))
-    assert "Hãy ghi rõ căn cứ" in post(client, f"{path}/remove-number", phone=phone_id).text
-    bad = post(client, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="không có")
+    assert "Hãy ghi rõ căn cứ" in post(author, f"{path}/remove-number", phone=phone_id).text
+    bad = post(author, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="không có")
     assert "Số điện thoại chưa đúng" in bad.text
-    done = post(client, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="0905000777")
-    shows(client.get(done.location), "Đã thay số điện thoại", "Gỡ số", "gõ nhầm")
+    done = post(author, f"{path}/remove-number", phone=phone_id, note="gõ nhầm", number="0905000777")
+    shows(author.get(done.location), "Đã thay số điện thoại", "Gỡ số", "gõ nhầm")
     list_file = write(tmp_path, f"1,Lê An,1961,,,{wrong}", f"2,A Khác,1970,,,{wrong}")
     counts = bring(world, list_file, LIST)
     assert (counts.created, counts.updated) == (1, 1)  # the year of birth alone
@@ -394,23 +384,21 @@ def test_an_approver_says_whose_wish_to_be_left_alone_it_was_with_the_number_tha
 
 
 def test_a_number_that_others_share_goes_on_being_written_to_when_one_of_them_gives_it_up(
-    client, world, people
+    author, world, people
 ):
-    signed_in(client, AUTHOR)
     one, other = people["Lê An"], people["A Thun"]
     phone_id = world.one(select(ContactPhone.phone_id).where(ContactPhone.contact_id == one))
     world.add(ContactPhone(contact_id=other, phone_id=phone_id, position=2))
-    post(client, f"/admin/people/{one}/remove-number", phone=phone_id, note="số của anh trai")
+    post(author, f"/admin/people/{one}/remove-number", phone=phone_id, note="số của anh trai")
     owners = world.all(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id))
     assert owners == [other]
     assert world.all(select(Suppression).order_by(Suppression.id)) == []
 
 
-def test_a_list_is_made_once(client, world):
-    signed_in(client, AUTHOR)
+def test_a_list_is_made_once(author, world):
     user = world.user(AUTHOR)
-    shows(post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id), status=303)
-    again = post(client, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)
+    shows(post(author, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id), status=303)
+    again = post(author, "/admin/lists/", name="Hội viên mới", organisation=user.organisation_id)
     assert again.status_code == 422
     assert "đã có danh sách" in again.text
 
@@ -425,24 +413,23 @@ def lines(page):
 
 
 @both_databases
-def test_all_that_happened_stands_in_one_line_the_newest_first(client, world, tmp_path, monkeypatch):
+def test_all_that_happened_stands_in_one_line_the_newest_first(author, world, tmp_path, monkeypatch):
     bring(world, write(tmp_path, f"1,Y Hlan,1990,,,{local(1)}"), "Hội viên mới")
     person = world.contact("Y Hlan")
     campaign = world.launch(name="Mời cài Bluezone", lists=["MTTQ/Hội viên mới"])
     world.sweep()
-    signed_in(client, AUTHOR)
-    assert "Tin chờ gửi, sớm nhất" in client.get(f"/admin/people/{person}/").text
+    assert "Tin chờ gửi, sớm nhất" in author.get(f"/admin/people/{person}/").text
     world.send()
     world.reply(number(1), "1", gateway_id="SM1", now=world.now)
     recipient = world.recipient(number(1), campaign)
     world.execute(insert(PageOpen).values(campaign_id=campaign, recipient_id=recipient.id, at=world.now))
     phone = world.phone(number(1))
     page = f"/admin/people/{person}/"
-    post(client, f"/admin/requests/of/{person}/consent", given="yes", evidence="phiếu ký số 7")
-    post(client, f"/admin/requests/of/{person}", kind="correct", asked_by="chính bà")
-    post(client, f"{page}suppress", phone=phone, reason="wrong_number", note="bà báo trực tiếp")
-    post(client, f"{page}lift", phone=phone, reason="wrong_number", note="bà dùng lại số này")
-    told = lines(client.get(page).text)
+    post(author, f"/admin/requests/of/{person}/consent", given="yes", evidence="phiếu ký số 7")
+    post(author, f"/admin/requests/of/{person}", kind="correct", asked_by="chính bà")
+    post(author, f"{page}suppress", phone=phone, reason="wrong_number", note="bà báo trực tiếp")
+    post(author, f"{page}lift", phone=phone, reason="wrong_number", note="bà dùng lại số này")
+    told = lines(author.get(page).text)
     wanted = (
         "Bỏ chặn số 0900•••",
         "Ngừng gửi tin đến số",
@@ -460,36 +447,35 @@ def test_all_that_happened_stands_in_one_line_the_newest_first(client, world, tm
     assert "bà dùng lại số này" in told[0]
     assert number(1) not in " ".join(told)
     monkeypatch.setattr("campaigns.cases.conversation.ON_A_PAGE", 3)
-    shown = client.get(page).text
+    shown = author.get(page).text
     assert lines(shown) == told[:3]
     older = re.search(r'href="([^"]+from=3[^"]*)"', shown)
-    assert lines(client.get(older[1]).text) == told[3:6]
+    assert lines(author.get(older[1]).text) == told[3:6]
 
 
 @only_sqlite
-def test_the_same_person_is_looked_for_by_name_and_who_is_another_is_not_offered_again(client, world):
+def test_the_same_person_is_looked_for_by_name_and_who_is_another_is_not_offered_again(author, world):
     first, second = world.add_person("Y Hlan", number(1)), world.add_person("Y Hlan", number(1))
     third = world.add_person("A Thun", number(3))
-    signed_in(client, AUTHOR)
     page = f"/admin/people/{first}/"
     with_second, with_third = f"{page}compare?with={second}", f"{page}compare?with={third}"
-    assert f'href="{with_second}"' in client.get(page).text
-    assert f'href="{page}compare"' in client.get(page).text
-    found = post(client, f"{page}find-same", q="thun").location
+    assert f'href="{with_second}"' in author.get(page).text
+    assert f'href="{page}compare"' in author.get(page).text
+    found = post(author, f"{page}find-same", q="thun").location
     assert "thun" not in found
-    assert f'href="{with_third}"' in client.get(found).text
+    assert f'href="{with_third}"' in author.get(found).text
     assert (
-        f'href="{with_third}"' in client.get(post(client, f"{page}find-same", q=number(3)[-3:]).location).text
+        f'href="{with_third}"' in author.get(post(author, f"{page}find-same", q=number(3)[-3:]).location).text
     )
     for _twice in range(2):
-        post(client, f"{page}different", other=second)
-    assert f'href="{with_second}"' not in client.get(page).text
-    assert f"compare?with={first}" not in client.get(f"/admin/people/{second}/").text
+        post(author, f"{page}different", other=second)
+    assert f'href="{with_second}"' not in author.get(page).text
+    assert f"compare?with={first}" not in author.get(f"/admin/people/{second}/").text
     # It was a mistake: they can still be merged, and taken apart they are not offered either.
-    assert post(client, f"{page}merge", other=second).status_code == 303
-    merge = re.search(r'name="merge" value="(\d+)"', client.get(page).text)
-    apart = post(client, f"{page}unmerge", merge=merge[1]).location
-    assert "compare?with=" not in client.get(apart).text
+    assert post(author, f"{page}merge", other=second).status_code == 303
+    merge = re.search(r'name="merge" value="(\d+)"', author.get(page).text)
+    apart = post(author, f"{page}unmerge", merge=merge[1]).location
+    assert "compare?with=" not in author.get(apart).text
 
 
 @only_sqlite
@@ -549,19 +535,18 @@ def test_an_empty_name_no_filter_and_too_many_are_refused(world):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_kept_filters_are_on_their_page_without_what_was_searched_for(world, client):
-    signed_in(client, AUTHOR)
-    assert 'value="smartphone=no"' in client.get("/admin/people/?smartphone=no&s=ab12&after=g7").text
+def test_kept_filters_are_on_their_page_without_what_was_searched_for(world, author):
+    assert 'value="smartphone=no"' in author.get("/admin/people/?smartphone=no&s=ab12&after=g7").text
     sent = {"page": "contacts.index", "query": "smartphone=no&s=ab12", "filters_name": "Chưa có máy"}
-    answer = post(client, "/admin/account/filters/keep", **sent)
+    answer = post(author, "/admin/account/filters/keep", **sent)
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/admin/people/?smartphone=no"
-    assert '<a href="/admin/people/?smartphone=no">Chưa có máy</a>' in client.get("/admin/people/").text
-    assert "Chưa có máy" not in client.get("/admin/inbox/").text
-    refused = post(client, "/admin/account/filters/keep", page="contacts.index", query="smartphone=no")
+    assert '<a href="/admin/people/?smartphone=no">Chưa có máy</a>' in author.get("/admin/people/").text
+    assert "Chưa có máy" not in author.get("/admin/inbox/").text
+    refused = post(author, "/admin/account/filters/keep", page="contacts.index", query="smartphone=no")
     assert refused.status_code == 422
     sent["page"] = "users.index"  # has no filters to keep
-    assert post(client, "/admin/account/filters/keep", **sent).status_code == 422
+    assert post(author, "/admin/account/filters/keep", **sent).status_code == 422
 
 
 # Four people of the Front's list: two of Đắk Hà, one of Kon Tum, one of whom nobody knows.

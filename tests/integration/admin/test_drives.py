@@ -205,8 +205,7 @@ def without(html):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # it counts in PostgreSQL's SQL
-def test_every_figure_of_two_drives_equals_a_count_of_the_rows(places, drives, client):
-    signed_in(client, AUTHOR)
+def test_every_figure_of_two_drives_equals_a_count_of_the_rows(places, drives, author):
     compared = 0
     now, today = datetime.now(UTC), datetime.now(VIETNAM).date()
     for factor, drive in enumerate(drives, start=1):
@@ -265,7 +264,7 @@ def test_every_figure_of_two_drives_equals_a_count_of_the_rows(places, drives, c
             assert any({done, base} <= set(row) for row in of_place), (code, of_place)
             compared += 2
         # As people see it: the leaders' page, home, and the report's table.
-        html = client.get(f"/admin/progress/?drive={drive}").text
+        html = author.get(f"/admin/progress/?drive={drive}").text
         table = html.split('id="districts"')[1].split("</section>")[0]
         for code, name in DISTRICTS.items():
             row = table.split(f"Huyện {name}</a>")[1].split("</tr>")[0]
@@ -281,18 +280,18 @@ def test_every_figure_of_two_drives_equals_a_count_of_the_rows(places, drives, c
     vaccine = places.one(select(Campaign.id).where(Campaign.drive_id == drives[1]))
     places.change(Campaign, vaccine, state=CampaignState.PAUSED)
     told = [
-        "chiến dịch đang tạm dừng" in client.get(f"/admin/progress/?drive={each}").text for each in drives
+        "chiến dịch đang tạm dừng" in author.get(f"/admin/progress/?drive={each}").text for each in drives
     ]
     assert told == [False, True]
     # Home, the leaders' page and the agencies' page read the drive that is chosen.
     for drive, name, staff in ((drives[0], APP, "60"), (drives[1], VACCINE, "120")):
         if drive != drives[0]:
-            assert post(client, f"/admin/drives/{drive}/choose").status_code == 303
-        line = without(client.get("/admin/").text.split('id="goals"')[1].split("</section>")[0])
+            assert post(author, f"/admin/drives/{drive}/choose").status_code == 303
+        line = without(author.get("/admin/").text.split('id="goals"')[1].split("</section>")[0])
         assert name in line
         assert f"{count_by_hand(places, drive)['all'][3]} người tự khai báo đã" in line
-        assert name in client.get("/admin/progress/").text
-        assert staff in without(client.get("/admin/agencies/").text)
+        assert name in author.get("/admin/progress/").text
+        assert staff in without(author.get("/admin/agencies/").text)
     assert sum(count_by_hand(places, drive)["all"][3] for drive in drives) > 20
 
 

@@ -83,11 +83,10 @@ def test_the_author_finds_what_was_returned_and_what_may_be_sent(world, client):
     assert "Bị trả lại" not in client.get("/admin/campaigns/").text
 
 
-def test_the_training_phones_are_one_press_away_on_this_machine_only(world, client):
-    signed_in(client, AUTHOR)
+def test_the_training_phones_are_one_press_away_on_this_machine_only(world, author):
     link = f'href="{world.runtime.settings.api_base_url}"'
-    assert link in home(client)
-    assert link not in client.get("/admin/", headers={"Host": "loa.example"}).text
+    assert link in home(author)
+    assert link not in author.get("/admin/", headers={"Host": "loa.example"}).text
 
 
 def test_tasks_stand_above_what_is_over_and_below_what_is_sending(world, client):
@@ -177,12 +176,11 @@ def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(world, client
     assert re.search(r"Số cần đạt mỗi ngày</dt><dd><strong>5</strong>", page), "160 in 32 days"
 
 
-def test_the_first_steps_are_gone_once_the_first_campaign_is_over(world, client):
+def test_the_first_steps_are_gone_once_the_first_campaign_is_over(world, author):
     campaign_id = world.launch(people=1, window=["00:00", "24:00"])
-    signed_in(client, AUTHOR)
-    assert "trên 8 bước" in home(client)
+    assert "trên 8 bước" in home(author)
     world.change(Campaign, campaign_id, state=CampaignState.COMPLETED, ended_at=world.now)
-    assert "trên 8 bước" not in home(client)
+    assert "trên 8 bước" not in home(author)
 
 
 def test_the_switch_stops_every_campaign_until_it_is_released(world, client):
@@ -284,13 +282,12 @@ def test_the_steps_of_a_first_campaign_are_done_when_really_done(world, client):
     assert steps() == "7"
 
 
-def test_before_its_people_are_counted_a_launched_campaign_tells_no_zeros(world, client):
+def test_before_its_people_are_counted_a_launched_campaign_tells_no_zeros(world, author):
     world.add_people(6)
     campaign_id = world.draft(window=["00:00", "24:00"])
     for action, officer in (("submit", AUTHOR), ("approve", APPROVER), ("launch", AUTHOR)):
         world.act(campaign_id, CampaignAction(action), officer)
-    signed_in(client, AUTHOR)
-    page = shows(client.get(f"/admin/campaigns/{campaign_id}/"), "Chưa có người nhận.", but="trong 0 người")
+    page = shows(author.get(f"/admin/campaigns/{campaign_id}/"), "Chưa có người nhận.", but="trong 0 người")
     assert 'part=results" data-every="2000"' in page, "soon asked for again"
     world.sweep()
-    assert "trong 6 người" in client.get(f"/admin/campaigns/{campaign_id}/?part=results").text
+    assert "trong 6 người" in author.get(f"/admin/campaigns/{campaign_id}/?part=results").text

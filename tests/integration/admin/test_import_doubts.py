@@ -120,14 +120,13 @@ def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(
     assert set(world.all(select(Phone.e164))) == {"+84905000123", "+84905000128"}
 
 
-def test_one_person_is_added_by_hand_and_checked_like_a_file(client, world):
-    signed_in(client, AUTHOR)
+def test_one_person_is_added_by_hand_and_checked_like_a_file(author, world):
     person = {"full_name": "A Thun", "phone": "0905 000 123", "village": "Thôn 2", "commune": ""}
-    assert post(client, "/admin/imports/one", **person, list="0").status_code == 422
-    added = post(client, "/admin/imports/one", **person, list=world.list_id)
+    assert post(author, "/admin/imports/one", **person, list="0").status_code == 422
+    added = post(author, "/admin/imports/one", **person, list=world.list_id)
     work_on(world)
-    assert "Nhập 1 người" in client.get(added.location).text
-    confirmed(client, world)
+    assert "Nhập 1 người" in author.get(added.location).text
+    confirmed(author, world)
     assert set(world.all(select(Phone.e164))) == {"+84905000123"}
     assert world.one(select(Contact.village)) == "Thôn 2"
 
@@ -178,31 +177,29 @@ def test_numbers_in_notes_are_a_question(client, world):
 
 
 @pytest.mark.parametrize("end", ["cancel", "fail"])
-def test_a_first_file_that_is_cancelled_or_fails_leaves_no_list_and_its_name_is_free(client, world, end):
-    signed_in(client, AUTHOR)
+def test_a_first_file_that_is_cancelled_or_fails_leaves_no_list_and_its_name_is_free(author, world, end):
     form = new_list(world, "Tổ 9")
-    hand_in(client, world, "a.csv", b"STT\n1\n" if end == "fail" else DOUBTS.encode(), **form)
-    assert "Tổ 9" not in client.get("/admin/lists/").text
+    hand_in(author, world, "a.csv", b"STT\n1\n" if end == "fail" else DOUBTS.encode(), **form)
+    assert "Tổ 9" not in author.get("/admin/lists/").text
     work_on(world)
     if end == "cancel":
-        post(client, "/admin/imports/1/cancel")
+        post(author, "/admin/imports/1/cancel")
     assert upload(world).state is (UploadState.CANCELLED if end == "cancel" else UploadState.FAILED)
-    assert "Tổ 9" not in client.get("/admin/lists/").text
-    hand_in(client, world, "b.csv", DOUBTS.encode(), **form)
+    assert "Tổ 9" not in author.get("/admin/lists/").text
+    hand_in(author, world, "b.csv", DOUBTS.encode(), **form)
     work_on(world, 2)
-    confirmed(client, world, 2)
-    assert ">Tổ 9</a>" in client.get("/admin/lists/").text
+    confirmed(author, world, 2)
+    assert ">Tổ 9</a>" in author.get("/admin/lists/").text
 
 
-def test_lists_are_renamed_merged_split_archived_and_removed(client, world):
+def test_lists_are_renamed_merged_split_archived_and_removed(author, world):
     load_kon_tum(world)
-    signed_in(client, AUTHOR)
     for n, name in enumerate(("Tổ 1", "Tổ 2"), 1):
         rows = "".join(f"{i},A Thun {i},Xã Đăk Mar,0905000{i:03d}\n" for i in range(n, n + 5))
         content = f"STT,Họ và tên,Xã,SĐT\n{rows}9,Y Hlan {n},Xã Đăk Ui,090500010{n}\n".encode()
-        hand_in(client, world, f"{n}.csv", content, **new_list(world, name))
+        hand_in(author, world, f"{n}.csv", content, **new_list(world, name))
         work_on(world, n)
-        confirmed(client, world, n)
+        confirmed(author, world, n)
     ids = dict(world.rows(select(ContactList.name, ContactList.id)))
 
     def members(name):
@@ -210,24 +207,24 @@ def test_lists_are_renamed_merged_split_archived_and_removed(client, world):
         return len(world.all(query.where(ContactList.name == name)))
 
     first, second = ids["Tổ 1"], ids["Tổ 2"]
-    assert "đã có danh sách tên" in post(client, f"/admin/lists/{first}/rename", name="Tổ 2").text
-    post(client, f"/admin/lists/{first}/rename", name="Tổ  Một")
-    post(client, f"/admin/lists/{second}/merge", into=first)
+    assert "đã có danh sách tên" in post(author, f"/admin/lists/{first}/rename", name="Tổ 2").text
+    post(author, f"/admin/lists/{first}/rename", name="Tổ  Một")
+    post(author, f"/admin/lists/{second}/merge", into=first)
     assert (members("Tổ Một"), members("Tổ 2")) == (8, 6)
-    assert "đã lưu trữ" in client.get("/admin/lists/").text
-    post(client, f"/admin/lists/{second}/archive")
-    assert "đã lưu trữ" not in client.get("/admin/lists/").text
+    assert "đã lưu trữ" in author.get("/admin/lists/").text
+    post(author, f"/admin/lists/{second}/archive")
+    assert "đã lưu trữ" not in author.get("/admin/lists/").text
     area = world.scalar(select(Contact.area_code).where(Contact.name == "Y Hlan 1"))
-    post(client, f"/admin/lists/{first}/split", area=area, new_name="Đăk Ui")
+    post(author, f"/admin/lists/{first}/split", area=area, new_name="Đăk Ui")
     assert (members("Tổ Một"), members("Đăk Ui")) == (6, 2)
     everybody = world.count(Contact)
-    post(client, f"/admin/lists/{second}/remove")
+    post(author, f"/admin/lists/{second}/remove")
     assert members("Tổ 2") == 0
     assert world.count(Contact) == everybody  # all of them are in another list by now
-    post(client, f"/admin/lists/{first}/remove")
+    post(author, f"/admin/lists/{first}/remove")
     assert world.count(Contact) == everybody - 6
-    client.get("/admin/lists/")  # the first view tells what was removed
-    shows(client.get("/admin/lists/"), "Đăk Ui", but="Tổ Một")
+    author.get("/admin/lists/")  # the first view tells what was removed
+    shows(author.get("/admin/lists/"), "Đăk Ui", but="Tổ Một")
 
 
 def stored_by_half(client, world, monkeypatch):
@@ -321,17 +318,16 @@ def test_an_import_that_ends_its_worker_three_times_is_given_up(client, world, m
     assert world.count(Contact) == 0
 
 
-def test_a_file_that_nobody_confirms_is_removed_after_some_days(client, world):
-    signed_in(client, AUTHOR)
+def test_a_file_that_nobody_confirms_is_removed_after_some_days(author, world):
     for _ in range(2):
-        hand_in(client, world, "a.csv", PLAIN.encode())
+        hand_in(author, world, "a.csv", PLAIN.encode())
     work_on(world, 1)
     folder, keep = Path(world.runtime.settings.uploads_dir), timedelta(days=7)
     now = datetime.now(UTC)
     assert remove_unconfirmed(world.runtime.db, folder, keep=keep, now=now + timedelta(days=6)) == 0
     assert remove_unconfirmed(world.runtime.db, folder, keep=keep, now=now + timedelta(days=8)) == 1
     assert upload(world, 1).state is UploadState.CANCELLED
-    assert "sau 7 ngày không có ai xác nhận" in client.get("/admin/imports/1/").text
+    assert "sau 7 ngày không có ai xác nhận" in author.get("/admin/imports/1/").text
     assert upload(world, 2).state is UploadState.CHECKING  # a worker's turn, not an officer's
     assert len(files(world)) == 1
 
@@ -339,9 +335,8 @@ def test_a_file_that_nobody_confirms_is_removed_after_some_days(client, world):
 @pytest.mark.parametrize(
     ("state", "is_kept"), [(state, state not in ("done", "failed", "cancelled")) for state in UploadState]
 )
-def test_a_file_whose_worker_died_at_its_end_does_not_stay(client, world, state, is_kept):
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
+def test_a_file_whose_worker_died_at_its_end_does_not_stay(author, world, state, is_kept):
+    hand_in(author, world, "a.csv", PLAIN.encode())
     world.execute(update(Upload).values(state=state))
     folder, now = Path(world.runtime.settings.uploads_dir), datetime.now(UTC)
     assert remove_ended(world.runtime.db, folder, now=now) == (0 if is_kept else 1)
@@ -364,16 +359,15 @@ def test_a_register_that_was_given_up_does_not_stay_either_nor_what_was_broken_o
     assert left_after(2) == ["not-ours", "register-2"]
 
 
-def test_an_officer_decides_row_after_row(client, world, tmp_path):
+def test_an_officer_decides_row_after_row(author, world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", f"2,A Lâu,41,,,{local(2)}"), LIST)
-    signed_in(client, AUTHOR)
-    assert f"/admin/lists/waiting?list={world.list_id}" in client.get("/admin/lists/").text
-    page = shows(client.get("/admin/lists/waiting"), "còn 2 dòng", "09O5 OOO 121", "0905000121")
+    assert f"/admin/lists/waiting?list={world.list_id}" in author.get("/admin/lists/").text
+    page = shows(author.get("/admin/lists/waiting"), "còn 2 dòng", "09O5 OOO 121", "0905000121")
     assert re.search(r'value="answered.1941" aria-keyshortcuts="1"', page)
-    answer = post(client, "/admin/lists/waiting/1", decision="taken", phone="0260 3000123")
+    answer = post(author, "/admin/lists/waiting/1", decision="taken", phone="0260 3000123")
     assert "không phải là một số di động" in answer.text
-    post(client, "/admin/lists/waiting/1", decision="taken")
-    page = client.get(post(client, "/admin/lists/waiting/2", decision="answered.1941").location).text
+    post(author, "/admin/lists/waiting/1", decision="taken")
+    page = author.get(post(author, "/admin/lists/waiting/2", decision="answered.1941").location).text
     assert "Không có dòng nào chờ quyết định" in page
     assert people(world)["Y Hlan"] == ["+84905000121"]
     assert world.scalar(select(Contact.birth_year).where(Contact.name == "A Lâu")) == 1941
@@ -382,22 +376,20 @@ def test_an_officer_decides_row_after_row(client, world, tmp_path):
     assert "0905000121" not in str([event.details for event in events])
 
 
-def test_another_commune_is_named_with_its_district_and_taken_by_one_key(client, world, tmp_path):
+def test_another_commune_is_named_with_its_district_and_taken_by_one_key(author, world, tmp_path):
     world.do(load_areas, UNITS)
     bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 1,TT Đắk Hà,{local(1)}"), LIST)
     bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 2,xã Đắk Hà,{local(1)}"), LIST)
-    signed_in(client, AUTHOR)
-    page = client.get("/admin/lists/waiting").text
+    page = author.get("/admin/lists/waiting").text
     assert "Dữ liệu hiện có: Thị trấn Đắk Hà (Đắk Hà). Theo tệp này: Xã Đắk Hà (Tu Mơ Rông)." in page
-    post(client, "/admin/lists/waiting/1", decision="answered.moved")
+    post(author, "/admin/lists/waiting/1", decision="answered.moved")
     assert world.rows(select(Contact.area_code, Contact.village)) == [("23425", "Thôn 2")]
 
 
-def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(client, world, tmp_path):
+def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(author, world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121", "2,A Lâu,,,,09O5 OOO 122"), LIST)
     bring(world, write(tmp_path, "1,Y Rơ,,,,09O5 OOO 123", name="b.csv"), LIST)
-    signed_in(client, AUTHOR)
-    client.get("/admin/lists/waiting")
+    author.get("/admin/lists/waiting")
     events = world.audited("import.see_waiting")
     assert [(event.subject, event.details) for event in events] == [
         ("list_imports:1", {"rows": 2}),
@@ -405,37 +397,34 @@ def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(client, wo
     ]
 
 
-def test_a_decision_that_there_is_not_is_refused(client, world, tmp_path):
+def test_a_decision_that_there_is_not_is_refused(author, world, tmp_path):
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"), LIST)
-    signed_in(client, AUTHOR)
     for decision in ("", "deleted", "corrected", "superseded", "same"):
-        post(client, "/admin/lists/waiting/1", decision=decision)
-    assert "còn 1 dòng" in client.get("/admin/lists/waiting").text
-    assert post(client, "/admin/lists/waiting/99", decision="taken").status_code == 404
+        post(author, "/admin/lists/waiting/1", decision=decision)
+    assert "còn 1 dòng" in author.get("/admin/lists/waiting").text
+    assert post(author, "/admin/lists/waiting/99", decision="taken").status_code == 404
 
 
-def test_one_press_for_all_rows_alike_and_one_to_take_it_back(client, world, tmp_path):
+def test_one_press_for_all_rows_alike_and_one_to_take_it_back(author, world, tmp_path):
     rows = [f"{n},Y Hlan {n},,,,09O5 OOO 12{n}" for n in range(1, 6)]
     bring(world, write(tmp_path, *rows, f"6,A Lâu,41,,,{local(2)}"), LIST)
-    signed_in(client, AUTHOR)
-    shows(client.get("/admin/lists/waiting"), "Như nhau cho cả 5 dòng", but="Hoàn tác")
+    shows(author.get("/admin/lists/waiting"), "Như nhau cho cả 5 dòng", but="Hoàn tác")
     for path in ("/admin/", "/admin/lists/waiting"):
-        assert "5 dòng chờ quyết định, 1 dòng cần hỏi thêm" in client.get(path).text, "one name for a number"
-    page = client.get(post(client, "/admin/lists/waiting/2", decision="taken", alike="1").location).text
+        assert "5 dòng chờ quyết định, 1 dòng cần hỏi thêm" in author.get(path).text, "one name for a number"
+    page = author.get(post(author, "/admin/lists/waiting/2", decision="taken", alike="1").location).text
     assert "Đã quyết định như nhau cho 5 dòng" in page
     assert "còn 1 dòng" in page
-    assert "dòng chờ quyết định" not in client.get("/admin/").text
+    assert "dòng chờ quyết định" not in author.get("/admin/").text
     assert len(people(world)) == 6
     retract = re.search(r'action="(/admin/lists/waiting/\d+/retract)"', page)
-    shows(client.get(post(client, retract[1]).location), "5 dòng chờ quyết định trở lại", "còn 6 dòng")
+    shows(author.get(post(author, retract[1]).location), "5 dòng chờ quyết định trở lại", "còn 6 dòng")
     assert list(people(world)) == ["A Lâu"]
 
 
-def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(client, world, tmp_path):
+def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(author, world, tmp_path):
     world.do(record_erasure, Contact(name="Y Hlan"), [(number(1), True)])
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
-    signed_in(client, AUTHOR)
-    page = client.get("/admin/lists/waiting").text
+    page = author.get("/admin/lists/waiting").text
     assert "chỉ nhập lại nếu chính họ đồng ý" in page
     assert re.search(r'value="dropped" aria-keyshortcuts="1" class="primary"', page)
     assert re.search(r'value="taken" aria-keyshortcuts="2" data-ask="Nhập lại người', page)

@@ -31,13 +31,12 @@ from tests.support.uploads import PLAIN, SAMPLE, checked, confirmed, files, hand
 from tests.support.world import AUTHOR
 
 
-def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(client, world, tmp_path):
-    signed_in(client, AUTHOR)
-    assert hand_in(client, world, "danh sách.csv", SAMPLE.read_bytes()).status_code == 303
-    assert "Đang đọc và kiểm tra tệp" in client.get("/admin/imports/1/").text
+def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(author, world, tmp_path):
+    assert hand_in(author, world, "danh sách.csv", SAMPLE.read_bytes()).status_code == 303
+    assert "Đang đọc và kiểm tra tệp" in author.get("/admin/imports/1/").text
 
     assert work_on(world)
-    page = client.get("/admin/imports/1/live")
+    page = author.get("/admin/imports/1/live")
     assert page.headers["X-Live"] == "end"
     assert "Chưa có gì được lưu" in page.text
     assert '<option value="phone" selected>Số điện thoại</option>' in page.text
@@ -46,15 +45,15 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(client
     assert upload(world).counts.items() >= counts.items()
     assert world.count(Contact) == 0
 
-    post(client, "/admin/imports/1/confirm")
+    post(author, "/admin/imports/1/confirm")
     assert work_on(world)
-    assert "Đã nhập xong tệp này: 110 dòng." in client.get("/admin/imports/1/").text
+    assert "Đã nhập xong tệp này: 110 dòng." in author.get("/admin/imports/1/").text
     counts = world.one(select(ListImport)).counts
     assert sum(counts.values()) - counts["rows"] == counts["rows"] == 110
     assert files(world) == []
-    page = client.get("/admin/imports/1/").text
+    page = author.get("/admin/imports/1/").text
     assert re.search(r'không có số điện thoại</th>.*?Không hợp lệ.*?class="num"[^>]*>\d+<', page)
-    errors = client.get("/admin/imports/errors/1.xlsx")
+    errors = author.get("/admin/imports/errors/1.xlsx")
     path = tmp_path / "errors.xlsx"
     path.write_bytes(errors.data)
     header, *rows = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
@@ -125,13 +124,12 @@ def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(client, world, monkey
     assert (world.count(Contact), upload(world).state) == (7, UploadState.DONE)
 
 
-def test_the_same_file_again_adds_nobody(client, world):
-    signed_in(client, AUTHOR)
+def test_the_same_file_again_adds_nobody(author, world):
     for upload_id in (1, 2):
-        hand_in(client, world, "a.csv", PLAIN.encode())
+        hand_in(author, world, "a.csv", PLAIN.encode())
         work_on(world, upload_id)
-        shows(client.get(f"/admin/imports/{upload_id}/"), "0905•••001", but="0905000001")
-        confirmed(client, world, upload_id)
+        shows(author.get(f"/admin/imports/{upload_id}/"), "0905•••001", but="0905000001")
+        confirmed(author, world, upload_id)
     assert upload(world, 2).counts["known"] == 7
     assert world.count(Contact) == 7
 
@@ -151,20 +149,18 @@ def test_a_file_changed_behind_the_preview_is_refused(client, world):
     ("a.csv", "Kính gửi các ông bà\n".encode(), "Không tìm thấy cột số điện thoại"),
     ("../../a.csv", "Họ tên,SĐT\n".encode(), "không có người nào"),
 )
-def test_what_is_no_list_is_told_in_words_and_removed(client, world, name, content, says):
-    signed_in(client, AUTHOR)
-    hand_in(client, world, name, content)
+def test_what_is_no_list_is_told_in_words_and_removed(author, world, name, content, says):
+    hand_in(author, world, name, content)
     work_on(world)
-    assert says in client.get("/admin/imports/1/").text
+    assert says in author.get("/admin/imports/1/").text
     assert files(world) == []
 
 
-def test_a_cancelled_import_is_worked_on_no_more(client, world):
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    post(client, "/admin/imports/1/cancel")
+def test_a_cancelled_import_is_worked_on_no_more(author, world):
+    hand_in(author, world, "a.csv", PLAIN.encode())
+    post(author, "/admin/imports/1/cancel")
     assert not work_on(world)
-    assert "đã bị hủy" in client.get("/admin/imports/1/").text
+    assert "đã bị hủy" in author.get("/admin/imports/1/").text
     assert files(world) == []
 
 
@@ -280,14 +276,13 @@ def test_a_new_list_is_of_the_own_organisation_or_of_the_one_that_a_file_was_bro
 
 
 @both_databases
-def test_the_preview_counts_what_the_import_then_does(client, world, monkeypatch):
+def test_the_preview_counts_what_the_import_then_does(author, world, monkeypatch):
     monkeypatch.setattr(uploads, "CHUNK", 7)
-    signed_in(client, AUTHOR)
 
     def bring(upload_id, *lines):
-        hand_in(client, world, "a.csv", "\n".join(("Họ và tên,SĐT", *lines)).encode())
+        hand_in(author, world, "a.csv", "\n".join(("Họ và tên,SĐT", *lines)).encode())
         work_on(world, upload_id)
-        confirmed(client, world, upload_id)
+        confirmed(author, world, upload_id)
         return upload(world, upload_id).counts, world.first(
             select(ListImport.counts).order_by(ListImport.id.desc())
         ) or {}
@@ -447,31 +442,28 @@ def test_a_list_that_begins_with_its_first_person_loses_nobody(client, world):
 
 
 @both_databases
-def test_two_people_import_the_same_file_at_once(client, world):
-    signed_in(client, AUTHOR)
+def test_two_people_import_the_same_file_at_once(author, world):
     for upload_id in (1, 2):
-        hand_in(client, world, "a.csv", (PLAIN * 30).encode())
+        hand_in(author, world, "a.csv", (PLAIN * 30).encode())
         work_on(world, upload_id)
-        post(client, f"/admin/imports/{upload_id}/confirm")
+        post(author, f"/admin/imports/{upload_id}/confirm")
     with ThreadPoolExecutor(2) as pool:
         assert all(pool.map(lambda upload_id: work_on(world, upload_id), (1, 2)))
     assert [upload(world, n).state for n in (1, 2)] == [UploadState.DONE] * 2
     assert world.count(Contact) == world.count(Phone) == world.count(Membership) == 7
 
 
-def test_a_list_may_be_large_and_other_forms_not(client, world):
-    signed_in(client, AUTHOR)
+def test_a_list_may_be_large_and_other_forms_not(author, world):
     filling = PLAIN.encode() + b"\n" * 2_000_000
-    assert hand_in(client, world, "a.csv", filling).status_code == 303
+    assert hand_in(author, world, "a.csv", filling).status_code == 303
     assert upload(world).size == len(filling)
-    too_large = hand_in(client, world, "a.csv", b"x" * (31 * 2**20))
+    too_large = hand_in(author, world, "a.csv", b"x" * (31 * 2**20))
     shows(too_large, "lớn hơn 30 MB", status=422)
-    assert post(client, "/admin/lists/", name="x" * 100_000).status_code == 413
+    assert post(author, "/admin/lists/", name="x" * 100_000).status_code == 413
 
 
-def test_without_a_file_or_a_list_nothing_is_lost(client, world):
-    signed_in(client, AUTHOR)
-    page = post(client, "/admin/imports/", new_name="Hội viên xã Đăk Hà")
+def test_without_a_file_or_a_list_nothing_is_lost(author, world):
+    page = post(author, "/admin/imports/", new_name="Hội viên xã Đăk Hà")
     assert page.status_code == 422
     assert "Chưa chọn tệp" in page.text
     assert "Hội viên xã Đăk Hà" in page.text

@@ -114,10 +114,9 @@ def typed_of(page):
     return {unescape(name): unescape(value) for name, value in fields.items() if name not in dropped}
 
 
-def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(client, world):
-    signed_in(client, AUTHOR)
+def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(author, world):
     url = "/admin/kinds/new"
-    page = client.get(url).text
+    page = author.get(url).text
     for step, answers in (
         (1, {"c.title": "Sơ tán vùng trũng", "words_done": "sơ tán"}),
         (2, {"c.question": "Gia đình đã sơ tán chưa?"}),
@@ -126,35 +125,34 @@ def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(cl
         # One question is shown; the others and what was typed before go along.
         assert len(re.findall(r'<fieldset class="stack"[^>]* hidden', page)) == 3
         typed = typed_of(page) | answers
-        page = post(client, url, **typed, wish=f"step-{step + 1}").text
+        page = post(author, url, **typed, wish=f"step-{step + 1}").text
     typed = typed_of(page)
-    refused = post(client, url, **typed, wish="save")
+    refused = post(author, url, **typed, wish="save")
     assert refused.status_code == 422
     assert "Cần từ hai đến chín câu trả lời" in unescape(refused.text) or "Câu trả lời" in refused.text
     assert "Sơ tán vùng trũng" in refused.text, "what was typed stays"
     typed |= {"c.own_answers.4.text": "Còn ở nhà", "own_means_4": "not_yet"}
-    tried = post(client, url, **typed, wish="try", tried="còn ở nhà ạ\n1\nsơ tán rồi\nđừng nhắn nữa").text
+    tried = post(author, url, **typed, wish="try", tried="còn ở nhà ạ\n1\nsơ tán rồi\nđừng nhắn nữa").text
     # Words for understanding are proposed from question and answers.
     for understood in ("(2. Còn ở nhà)", "(1. Nhà tôi đã đi)", "Đã sơ tán", "Không nhận tin nữa"):
         assert understood in tried
-    saved = post(client, url, **typed, wish="save")
+    saved = post(author, url, **typed, wish="save")
     assert saved.status_code == 303
-    campaign = client.get(saved.location).text  # what a new kind is made for comes next
+    campaign = author.get(saved.location).text  # what a new kind is made for comes next
     assert f"selected>{typed['c.title']}<" in campaign
-    shows(client.get("/admin/kinds/so-tan-vung-trung/page?answer=own-2"), "Ông/bà đã trả lời: Còn ở nhà")
-    assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text
-    assert '<option value="so-tan-vung-trung">' in client.get("/admin/campaigns/new").text
+    shows(author.get("/admin/kinds/so-tan-vung-trung/page?answer=own-2"), "Ông/bà đã trả lời: Còn ở nhà")
+    assert "Sơ tán vùng trũng" in author.get("/admin/kinds/").text
+    assert '<option value="so-tan-vung-trung">' in author.get("/admin/campaigns/new").text
     assert "kind.create" in world.all(select(AuditEvent.action))
 
 
-def test_a_kind_is_made_by_naming_the_thing_to_be_done_and_pressing_on(client, world):
+def test_a_kind_is_made_by_naming_the_thing_to_be_done_and_pressing_on(author, world):
     """Question, answers and what it is called once done follow from it; a newcomer was refused for an empty question."""
-    signed_in(client, AUTHOR)
-    url, page = "/admin/kinds/new", client.get("/admin/kinds/new").text
+    url, page = "/admin/kinds/new", author.get("/admin/kinds/new").text
     assert "Lưu và soạn chiến dịch" in page  # all else is proposed, so that the first answer is enough
-    saved = post(client, url, **typed_of(page) | {"c.title": "Trồng cây đầu năm"}, wish="save")
+    saved = post(author, url, **typed_of(page) | {"c.title": "Trồng cây đầu năm"}, wish="save")
     assert saved.status_code == 303
-    assert typed_of(client.get(saved.location).text)["name"] == "Trồng cây đầu năm"
+    assert typed_of(author.get(saved.location).text)["name"] == "Trồng cây đầu năm"
     made = world.read(office_kinds)["trong-cay-dau-nam"]
     assert (made["question"], made["words"]["done"]) == (
         "Ông/bà đã trồng cây đầu năm chưa?",
@@ -169,9 +167,8 @@ def test_a_kind_is_made_by_naming_the_thing_to_be_done_and_pressing_on(client, w
 
 @pytest.mark.parametrize("source", [*load_kinds()])
 def test_a_kind_made_from_another_has_none_of_its_words_and_is_not_refused_for_what_all_kinds_say(
-    client, world, source
+    author, world, source
 ):
-    signed_in(client, AUTHOR)
     url = f"/admin/kinds/new?of={source}"
     new = {
         "c.title": "Sơ tán vùng trũng",
@@ -185,7 +182,7 @@ def test_a_kind_made_from_another_has_none_of_its_words_and_is_not_refused_for_w
         **{f"c.own_answers.{n}.text": "" for n in range(3, 10)},
         **{f"c.own_answers.{n}.{part}": "" for n in (1, 2) for part in ("thanks", "reply")},
     }
-    saved = post(client, url, **(typed_of(client.get(url).text) | new), wish="save")
+    saved = post(author, url, **(typed_of(author.get(url).text) | new), wish="save")
     assert saved.status_code == 303, re.findall(r'(?s)id="errors".*?</ul>', unescape(saved.text))
     made = world.read(office_kinds)["so-tan-vung-trung"]
     told = json.dumps(made, ensure_ascii=False).lower()
@@ -239,16 +236,15 @@ def plain(page):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", shown)).lower().split())
 
 
-def test_every_page_form_and_document_has_the_words_of_its_kind_alone(client, world, made):
+def test_every_page_form_and_document_has_the_words_of_its_kind_alone(author, world, made):
     world.add_people(5)
     agency = world.organisation("SYT", "Sở Nội vụ", kind=OrganisationKind.AGENCY, below=None)
     world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.add(Area(code="62", name="Miền", kind="Tỉnh", level=AreaLevel.PROVINCE))
     late = world.organisation("STC", "Sở Tài chính", kind=OrganisationKind.AGENCY, below=None)
-    signed_in(client, AUTHOR)
     found = []
     for kind in (*load_kinds(), made):
-        texts = render_all(client, world, kind, agency, late)
+        texts = render_all(author, world, kind, agency, late)
         others = {word for words in OWN_WORDS.values() for word in words} - {*OWN_WORDS[kind]}
         assert len(texts) >= 25
         for name, text in texts.items():
@@ -368,11 +364,10 @@ def render_all(client, world, kind, agency, late):
 
 
 @pytest.mark.parametrize("kind", ["bao-lu", "bluezone"])
-def test_an_agency_is_awaited_only_where_the_kind_asks_agencies(client, world, kind):
+def test_an_agency_is_awaited_only_where_the_kind_asks_agencies(author, world, kind):
     world.launch(people=1, kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
     world.organisation("SX", "Sở Xây dựng", kind=OrganisationKind.AGENCY)
-    signed_in(client, AUTHOR)
-    page = client.get("/admin/agencies/").text
+    page = author.get("/admin/agencies/").text
     assert ("Chưa gửi số liệu ngày" in page) is read_words(load_kinds()[kind]).agencies
     assert "Sở Xây dựng" in page
 
@@ -401,17 +396,15 @@ def choose(client, kind, **typed):
 
 
 @pytest.mark.parametrize("kind", WITHOUT_APP)
-def test_another_kind_brings_its_own_message(client, world, kind):
-    signed_in(client, AUTHOR)
-    form = form_of(choose(client, kind))
+def test_another_kind_brings_its_own_message(author, world, kind):
+    form = form_of(choose(author, kind))
     assert "mời ông/bà[ {name}] " in form["text"][0]
-    assert form["text"] != begun(client)["text"]
+    assert form["text"] != begun(author)["text"]
     assert "Bluezone" not in form["text"][0]
 
 
-def test_a_message_that_was_rewritten_stays_and_is_doubted_where_it_names_the_app(client, world):
-    signed_in(client, AUTHOR)
-    page = choose(client, "bao-lu", text="Mời cài Bluezone. TC thôi nhận tin")
+def test_a_message_that_was_rewritten_stays_and_is_doubted_where_it_names_the_app(author, world):
+    page = choose(author, "bao-lu", text="Mời cài Bluezone. TC thôi nhận tin")
     assert form_of(page)["text"] == ["Mời cài Bluezone. TC thôi nhận tin"]
     assert "Tin còn nhắc ứng dụng của loại chiến dịch khác" in page
 
@@ -449,29 +442,26 @@ def test_the_answer_page_is_tried_out_and_nothing_is_recorded(client, world, que
     assert client.post(f"/admin/campaigns/{campaign_id}/page", data={"answer": "opt_out"}).status_code == 405
 
 
-def test_a_translation_is_seen_as_its_readers_see_it(client, world):
+def test_a_translation_is_seen_as_its_readers_see_it(author, world):
     world.add_people(1)
     campaign_id = world.draft(content={"languages": {"sed": {"title": "Tiêu đề XĐ"}}})
-    signed_in(client, AUTHOR)
-    assert f'/admin/campaigns/{campaign_id}/page/sed"' in client.get(f"/admin/campaigns/{campaign_id}/").text
-    assert "Tiêu đề XĐ" in client.get(f"/admin/campaigns/{campaign_id}/page/sed").text
-    assert "Tiêu đề XĐ" not in client.get(f"/admin/campaigns/{campaign_id}/page").text
+    assert f'/admin/campaigns/{campaign_id}/page/sed"' in author.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Tiêu đề XĐ" in author.get(f"/admin/campaigns/{campaign_id}/page/sed").text
+    assert "Tiêu đề XĐ" not in author.get(f"/admin/campaigns/{campaign_id}/page").text
 
 
 @pytest.mark.parametrize("wish", ["step-", "step-12", "step-x"])
-def test_a_question_that_there_is_not_is_no_fault(client, world, wish):
-    signed_in(client, AUTHOR)
-    assert post(client, "/admin/kinds/new", wish=wish).status_code == 200
+def test_a_question_that_there_is_not_is_no_fault(author, world, wish):
+    assert post(author, "/admin/kinds/new", wish=wish).status_code == 200
 
 
-def test_a_kind_is_kept(client, world):
+def test_a_kind_is_kept(author, world):
     world.add_people(1)
-    signed_in(client, AUTHOR)
     typed = {
-        **form_of(choose(client, "bao-lu")),
+        **form_of(choose(author, "bao-lu")),
         **filled(kind="bao-lu", text="Mời chuẩn bị. TC thôi nhận tin"),
     }
-    campaign_id = save(client, **typed)
+    campaign_id = save(author, **typed)
     kept = world.one(select(Campaign).where(Campaign.id == campaign_id))
     assert (kept.kind, kept.content) == ("bao-lu", world.read(office_kinds)["bao-lu"])
 
@@ -557,15 +547,14 @@ def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_
     assert "Vì mọi người." in late.text
 
 
-def test_an_author_may_propose_but_not_confirm_and_only_for_what_was_launched(client, world, running):
+def test_an_author_may_propose_but_not_confirm_and_only_for_what_was_launched(author, world, running):
     draft = world.draft()
-    signed_in(client, AUTHOR)
-    assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text
-    assert post(client, f"/admin/campaigns/{running}/texts/confirm", proposed_at="").status_code == 403
-    assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text
-    assert "Sửa câu chữ" not in client.get(f"/admin/campaigns/{draft}/").text
-    assert client.get(f"/admin/campaigns/{draft}/texts").status_code == 302
-    refused = post(client, f"/admin/campaigns/{draft}/texts", wish="save", **{"c.title": "Khác"})
+    assert "Sửa câu chữ" in author.get(f"/admin/campaigns/{running}/").text
+    assert post(author, f"/admin/campaigns/{running}/texts/confirm", proposed_at="").status_code == 403
+    assert "Sửa câu chữ" in author.get(f"/admin/campaigns/{running}/").text
+    assert "Sửa câu chữ" not in author.get(f"/admin/campaigns/{draft}/").text
+    assert author.get(f"/admin/campaigns/{draft}/texts").status_code == 302
+    refused = post(author, f"/admin/campaigns/{draft}/texts", wish="save", **{"c.title": "Khác"})
     assert refused.status_code == 422
     assert "Chiến dịch chưa gửi" in refused.text
 
@@ -583,13 +572,12 @@ EXTRAS = {
 }
 
 
-def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the_sheet(client, world):
+def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the_sheet(author, world):
     world.add_people(1)
     campaign = world.draft(**EXTRAS)
-    signed_in(client, AUTHOR)
     before = [(s.text, s.text_b, s.texts, s.hold_out) for s in world.all(select(Step).order_by(Step.number))]
-    page = client.get(f"/admin/campaigns/{campaign}/").text
-    answer = post(client, f"/admin/campaigns/{campaign}/edit", **form_of(page))
+    page = author.get(f"/admin/campaigns/{campaign}/").text
+    answer = post(author, f"/admin/campaigns/{campaign}/edit", **form_of(page))
     assert answer.status_code == 303, re.findall(r'class="field-error"[^>]*>([^<]*)', answer.text)
     assert [
         (s.text, s.text_b, s.texts, s.hold_out) for s in world.all(select(Step).order_by(Step.number))
@@ -599,31 +587,29 @@ def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the
     assert content["languages"] == {"sed": {"title": "sed:"}}
     assert content["phone"] == "0260 386 0000"
     page = f"/admin/campaigns/{campaign}/"
-    written = client.get(page).text
+    written = author.get(page).text
     for said in ("Xin cài: {link}", "sed: {link}", "jra: {link}"):
         assert said in written
-    assert post(client, f"{page}submit").status_code == 303
-    read = client.get(page).text
+    assert post(author, f"{page}submit").status_code == 303
+    read = author.get(page).text
     for said in ("10,0% số người", "25,0% số người", "sed: http", "jra: http", "tính theo bản tốn nhất"):
         assert said in read
 
 
-def test_a_share_that_is_no_number_is_said_beside_its_field(client, world):
-    signed_in(client, AUTHOR)
-    answer = post(client, "/admin/campaigns/new", wish="save", hold_out="mười", text_b="{ten}")
+def test_a_share_that_is_no_number_is_said_beside_its_field(author, world):
+    answer = post(author, "/admin/campaigns/new", wish="save", hold_out="mười", text_b="{ten}")
     assert answer.status_code == 422
     assert "là một con số phần trăm" in answer.text
-    assert "từ 0 đến 0.5" in post(client, "/admin/campaigns/new", wish="save", hold_out="80").text
+    assert "từ 0 đến 0.5" in post(author, "/admin/campaigns/new", wish="save", hold_out="80").text
 
 
-def test_the_sheet_says_in_a_sentence_what_a_step_brought(client, world):
+def test_the_sheet_says_in_a_sentence_what_a_step_brought(author, world):
     campaign = world.launch(people=40, hold_out=0.5)
     world.execute(update(Recipient).values(clicked_at=None))
     world.send()
     for e164 in world.sent_to()[:3]:
         world.reply(e164, "1", gateway_id=f"SM-{e164}")
-    signed_in(client, AUTHOR)
-    page = client.get(f"/admin/campaigns/{campaign}/").text
+    page = author.get(f"/admin/campaigns/{campaign}/").text
     assert "Từng tin có tác dụng đến đâu" in page
     assert "người giữ lại không nhắn có 0,0%" in page
     assert number(0) not in page
@@ -677,31 +663,29 @@ def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(cl
 
 
 def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_launch(
-    client, world, tmp_path
+    author, world, tmp_path
 ):
     file = tmp_path / "list.csv"
     file.write_text(f"Họ tên,SĐT\nA Thun,{local(1)}\nY Rơ,{local(1)}\nY Hlan,{local(2)}\n", encoding="utf-8")
     bring(world, file, LIST)
-    signed_in(client, AUTHOR)
-    assert "Y Rơ (tin ghi tên A Thun)" in post(client, "/admin/campaigns/preview", **filled()).text
+    assert "Y Rơ (tin ghi tên A Thun)" in post(author, "/admin/campaigns/preview", **filled()).text
     campaign_id = world.launch()
-    page = client.get(f"/admin/campaigns/{campaign_id}/").text
+    page = author.get(f"/admin/campaigns/{campaign_id}/").text
     link = f"/admin/people/?campaign={campaign_id}&amp;result=excluded.shared_phone"
     assert link in page
-    people = client.get(link.replace("&amp;", "&")).text
+    people = author.get(link.replace("&amp;", "&")).text
     assert ("Y Rơ" in people, "A Thun" in people) == (True, False)
 
 
-def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(client, world, tmp_path):
+def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(author, world, tmp_path):
     file = tmp_path / "list.csv"
     file.write_text(f"Họ tên,SĐT\nNguyễn Văn A 2,{local(1)}\nY Rơ,{local(2)}\n", encoding="utf-8")
     bring(world, file, LIST)
-    signed_in(client, AUTHOR)
     said = "tên trông chưa đúng: “Nguyễn Văn A 2”. Hãy sửa"
     named = "Mời ông/bà[ {name}] cài Bluezone: {link} TC từ chối"
-    assert said in post(client, "/admin/campaigns/preview", **filled(text=named)).text
-    assert said in client.get(f"/admin/campaigns/{world.draft(text=named)}/").text
-    nobody = post(client, "/admin/campaigns/preview", **filled(text=named.replace("[ {name}]", ""))).text
+    assert said in post(author, "/admin/campaigns/preview", **filled(text=named)).text
+    assert said in author.get(f"/admin/campaigns/{world.draft(text=named)}/").text
+    nobody = post(author, "/admin/campaigns/preview", **filled(text=named.replace("[ {name}]", ""))).text
     assert "trông chưa đúng" not in nobody
 
 

@@ -646,15 +646,14 @@ def test_rows_for_review_previews_and_error_files_keep_to_the_area(world, person
         session.expunge(upload)
 
 
-def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_reaches_nobody(client, world):
+def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_reaches_nobody(author, world):
     world.add_people(2)
-    signed_in(client, AUTHOR)
     page, form = f"/admin/lists/{world.list_id}/", "/admin/campaigns/new"
     asked = {"lists": f"MTTQ/{LIST}", "text": TEXT, "sender": "MTTQ", "kind": "bluezone", "wish": "look"}
-    assert "im lặng không phải là đồng ý" in client.get(page).text
-    assert "Có danh sách chưa ghi căn cứ" in post(client, form, **asked).text
+    assert "im lặng không phải là đồng ý" in author.get(page).text
+    assert "Có danh sách chưa ghi căn cứ" in post(author, form, **asked).text
 
-    refused = post(client, f"{page}basis", basis="duty", basis_note=" ", since="2020-08-10")
+    refused = post(author, f"{page}basis", basis="duty", basis_note=" ", since="2020-08-10")
     assert refused.status_code == 422
     assert "phải ghi số văn bản" in refused.text
     assert 'value="2020-08-10"' in refused.text
@@ -663,18 +662,18 @@ def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_re
         {"basis": "consent", "since": "2999-01-01"},
         {"basis": "consent", "since": "x"},
     ):
-        assert post(client, f"{page}basis", **wrong).status_code == 422
+        assert post(author, f"{page}basis", **wrong).status_code == 422
     assert (
-        post(client, f"{page}basis", basis="duty", basis_note="CV 12", since="2020-08-10").status_code == 303
+        post(author, f"{page}basis", basis="duty", basis_note="CV 12", since="2020-08-10").status_code == 303
     )
-    assert "Nhiệm vụ được giao, có văn bản</strong>, từ 10/8/2020: CV 12" in client.get(page).text
-    assert "từ 10/8/2020" in client.get("/admin/people/1/").text
-    assert "Có danh sách chưa ghi căn cứ" not in post(client, form, **asked).text
+    assert "Nhiệm vụ được giao, có văn bản</strong>, từ 10/8/2020: CV 12" in author.get(page).text
+    assert "từ 10/8/2020" in author.get("/admin/people/1/").text
+    assert "Có danh sách chưa ghi căn cứ" not in post(author, form, **asked).text
 
-    assert post(client, f"{page}basis", basis="none").status_code == 303
+    assert post(author, f"{page}basis", basis="none").status_code == 303
     campaign = world.launch()
     assert world.status(campaign)["excluded"] == {"no_basis": 2}
-    assert "Chỉ có trong danh sách không được nhắn tin" in client.get(f"/admin/campaigns/{campaign}/").text
+    assert "Chỉ có trong danh sách không được nhắn tin" in author.get(f"/admin/campaigns/{campaign}/").text
 
 
 def test_before_seven_in_the_morning_a_basis_is_of_that_day(world):
@@ -685,25 +684,24 @@ def test_before_seven_in_the_morning_a_basis_is_of_that_day(world):
     assert made.basis_since == "2020-08-10"
 
 
-def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(client, world, settings):
+def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(author, world, settings):
     world.change(User, world.user(AUTHOR).id, name="Nguyễn Thu Hương")
-    signed_in(client, AUTHOR)
     new = {"new_name": "Mới", "organisation": 1, "basis": "consent", "basis_note": "Phiếu 8/2020"}
-    file = {"file": (io.BytesIO(PLAIN.encode()), "moi.csv"), "csrf_token": token(client)}
-    sent = client.post("/admin/imports/", data={**new, **file}, content_type="multipart/form-data")
+    file = {"file": (io.BytesIO(PLAIN.encode()), "moi.csv"), "csrf_token": token(author)}
+    sent = author.post("/admin/imports/", data={**new, **file}, content_type="multipart/form-data")
     assert sent.status_code == 303
     made = world.one(select(ContactList).where(ContactList.name == "Mới"))
     assert (made.basis, made.basis_note) == (LegalBasis.CONSENT, "Phiếu 8/2020")
 
-    assert hand_in(client, world, "b.csv", PLAIN.encode()).status_code == 303
+    assert hand_in(author, world, "b.csv", PLAIN.encode()).status_code == 303
     assert work_on(world, 2)
-    assert post(client, "/admin/imports/2/confirm").status_code == 303
+    assert post(author, "/admin/imports/2/confirm").status_code == 303
     assert work_on(world, 2)
     world.draft(name="Đợt hai")
-    done = client.get("/admin/imports/2/").text
+    done = author.get("/admin/imports/2/").text
     assert "Nguyễn Thu Hương" in done
     assert AUTHOR not in done
     assert f'href="/admin/campaigns/new?list={world.list_id}"' in done
     assert "Chiến dịch đang dùng danh sách này: Đợt hai." in done
-    assert f'value="MTTQ/{LIST}" checked' in client.get(f"/admin/campaigns/new?list={world.list_id}").text
-    assert client.get("/admin/campaigns/new?list=999").status_code == 404
+    assert f'value="MTTQ/{LIST}" checked' in author.get(f"/admin/campaigns/new?list={world.list_id}").text
+    assert author.get("/admin/campaigns/new?list=999").status_code == 404

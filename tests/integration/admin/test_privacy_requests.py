@@ -63,20 +63,19 @@ def ask(client, person, kind):
     assert post(client, f"/admin/requests/of/{person}", kind=kind, asked_by="chính bà").status_code == 303
 
 
-def test_a_request_is_shown_where_it_presses(world, client, person):
-    signed_in(client, AUTHOR)
-    ask(client, person, "correct")
+def test_a_request_is_shown_where_it_presses(world, author, person):
+    ask(author, person, "correct")
     (made,) = requests(world)
-    assert "Sửa dữ liệu" in client.get("/admin/requests/").text
-    assert "dữ liệu cá nhân" not in client.get("/admin/").text
+    assert "Sửa dữ liệu" in author.get("/admin/requests/").text
+    assert "dữ liệu cá nhân" not in author.get("/admin/").text
     world.execute(update(PersonRequest).values(due_at=world.now + timedelta(hours=3)))
-    assert "1 yêu cầu về dữ liệu cá nhân đến hạn" in client.get("/admin/").text
+    assert "1 yêu cầu về dữ liệu cá nhân đến hạn" in author.get("/admin/").text
     world.execute(update(PersonRequest).values(due_at=world.now))
-    assert "1 yêu cầu về dữ liệu cá nhân đã quá hạn" in client.get("/admin/").text
-    shows(client.get("/admin/requests/"), "1 yêu cầu chờ trả lời", "1 quá hạn")
-    post(client, f"/admin/requests/{made.id}/finish", answer="đã sửa")
-    assert "dữ liệu cá nhân" not in client.get("/admin/").text
-    assert "đã sửa" in client.get(f"/admin/people/{person}/").text
+    assert "1 yêu cầu về dữ liệu cá nhân đã quá hạn" in author.get("/admin/").text
+    shows(author.get("/admin/requests/"), "1 yêu cầu chờ trả lời", "1 quá hạn")
+    post(author, f"/admin/requests/{made.id}/finish", answer="đã sửa")
+    assert "dữ liệu cá nhân" not in author.get("/admin/").text
+    assert "đã sửa" in author.get(f"/admin/people/{person}/").text
 
 
 def test_the_file_for_the_person_has_all_and_runs_nothing(world, client, person):
@@ -156,46 +155,42 @@ def test_both_clocks_are_kept_and_the_second_is_extended_once(world, client, per
 
 
 @pytest.mark.parametrize("kind", ["withdraw", "restrict", "object"])
-def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(world, client, person, kind):
-    signed_in(client, AUTHOR)
+def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(world, author, person, kind):
     consent = f"/admin/requests/of/{person}/consent"
-    assert post(client, consent, given="yes", evidence="phiếu ký").status_code == 303
-    ask(client, person, kind)
+    assert post(author, consent, given="yes", evidence="phiếu ký").status_code == 303
+    ask(author, person, kind)
     campaign = world.launch()
     assert world.status(campaign)["excluded"] == {"opted_out": 1}
-    shown = client.get(f"/admin/people/{person}/").text
+    shown = author.get(f"/admin/people/{person}/").text
     assert ("đã rút lại" in shown) == (kind == "withdraw")
 
 
-def test_who_objects_without_a_number_is_not_written_to_on_one_that_is_found_later(world, client):
+def test_who_objects_without_a_number_is_not_written_to_on_one_that_is_found_later(world, author):
     person = world.add_person("Y Ba")
-    signed_in(client, AUTHOR)
-    ask(client, person, "object")
-    assert post(client, f"/admin/people/{person}/add-number", number=number(5)).status_code == 303
+    ask(author, person, "object")
+    assert post(author, f"/admin/people/{person}/add-number", number=number(5)).status_code == 303
     world.sent()
     assert number(5) not in world.sent_to()
 
 
-def test_an_objection_outlasts_the_opt_out_that_was_there_before(world, client, person):
+def test_an_objection_outlasts_the_opt_out_that_was_there_before(world, author, person):
     first = world.sent()
     world.reply(number(0), "TC", gateway_id="SM1")
-    signed_in(client, AUTHOR)
-    ask(client, person, "object")
+    ask(author, person, "object")
     world.undo(first, at=world.in_hours(1))
     assert world.status(world.launch(name="Lần hai"))["excluded"] == {"opted_out": 1}
 
 
-def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(world, client, person):
-    signed_in(client, AUTHOR)
+def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(world, author, person):
     path = f"/admin/requests/of/{person}/consent"
-    assert post(client, path, given="yes", evidence=" ").status_code == 422
+    assert post(author, path, given="yes", evidence=" ").status_code == 422
     world.execute(update(Contact).values(birth_year=world.now.year - 9))
-    assert "trẻ em" in client.get(f"/admin/people/{person}/").text
-    assert post(client, path, given="yes", evidence="phiếu").status_code == 422
-    done = post(client, path, given="yes", evidence="phiếu", guardian="mẹ, bà Y Hlan", purpose="tiem-chung")
+    assert "trẻ em" in author.get(f"/admin/people/{person}/").text
+    assert post(author, path, given="yes", evidence="phiếu").status_code == 422
+    done = post(author, path, given="yes", evidence="phiếu", guardian="mẹ, bà Y Hlan", purpose="tiem-chung")
     assert done.status_code == 303
-    assert "bà Y Hlan" in client.get(f"/admin/people/{person}/").text
-    assert post(client, path, given="yes", evidence="phiếu", purpose="x").status_code == 422
+    assert "bà Y Hlan" in author.get(f"/admin/people/{person}/").text
+    assert post(author, path, given="yes", evidence="phiếu", purpose="x").status_code == 422
 
 
 def test_a_breach_counts_down_until_the_authority_has_notice(world, client):
@@ -231,9 +226,8 @@ def test_the_impact_assessment_follows_the_settings_and_the_data(world, client, 
 
 
 @pytest.mark.parametrize("form", [{"kind": "all"}, {"kind": "erase", "asked_on": "hôm qua"}])
-def test_a_form_that_no_page_offers_is_refused(client, person, form):
-    signed_in(client, AUTHOR)
-    assert post(client, f"/admin/requests/of/{person}", asked_by="bà", **form).status_code == 422
+def test_a_form_that_no_page_offers_is_refused(author, person, form):
+    assert post(author, f"/admin/requests/of/{person}", asked_by="bà", **form).status_code == 422
 
 
 # Lists handed over: who is on them and who is not, what they show to whom, and what is on record of it.
@@ -284,42 +278,41 @@ def listed(page):
 
 
 @both_databases
-def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(world, client, campaign):
+def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(world, author, campaign):
     page = f"/admin/campaigns/{campaign}/hand-over/"
-    signed_in(client, AUTHOR)
-    direct = re.search(rf'href="({page}[^"]+order=[^"]+)"', client.get(f"/admin/campaigns/{campaign}/").text)
-    leading = client.get(html.unescape(direct[1])).text
+    direct = re.search(rf'href="({page}[^"]+order=[^"]+)"', author.get(f"/admin/campaigns/{campaign}/").text)
+    leading = author.get(html.unescape(direct[1])).text
     assert listed(leading) == ["A Thun", "Y Rơ"], "the campaign leads to who will come, by the hour"
     assert re.search(r'name="recipient"[^>]*value="Ủy ban MTTQ"', leading), (
         "for oneself nothing is to be typed"
     )
     assert "chờ cán bộ xem" not in leading
     world.reply(number(15), "chi chua biet the nao", gateway_id="SM9")
-    assert "1 câu trả lời còn chờ cán bộ xem, chưa có trong danh sách." in client.get(page).text
-    assert listed(client.get(page).text) == ["A Bré", "A Thun", "A Hờ", "Y Rơ"], (
+    assert "1 câu trả lời còn chờ cán bộ xem, chưa có trong danh sách." in author.get(page).text
+    assert listed(author.get(page).text) == ["A Bré", "A Thun", "A Hờ", "Y Rơ"], (
         "by village; who opted out is absent"
     )
-    assert listed(client.get(f"{page}?answer=own-1").text) == ["A Thun", "Y Rơ"]
-    villages = dict(re.findall(r'<option value="([^"]+)">(Thôn \d)', client.get(f"{page}?answer=own-1").text))
+    assert listed(author.get(f"{page}?answer=own-1").text) == ["A Thun", "Y Rơ"]
+    villages = dict(re.findall(r'<option value="([^"]+)">(Thôn \d)', author.get(f"{page}?answer=own-1").text))
     village = next(key for key, name in villages.items() if name == "Thôn 1")
 
-    other = client.get(f"{page}?answer=own-1&area=23281&village=.thon1").text
+    other = author.get(f"{page}?answer=own-1&area=23281&village=.thon1").text
     assert "Không có ai trong danh sách này" in other, "a commune without people"
-    assert listed(client.get(f"{page}?answer=own-1&village=23281.thon9").text) == ["A Thun", "Y Rơ"], (
+    assert listed(author.get(f"{page}?answer=own-1&village=23281.thon9").text) == ["A Thun", "Y Rơ"], (
         "a village of the commune chosen before leaves nobody out"
     )
-    assert post(client, f"{page}list", answer="own-1").status_code == 422, "to whom, and what for?"
+    assert post(author, f"{page}list", answer="own-1").status_code == 422, "to whom, and what for?"
     assert world.audited("campaign.hand_over") == []
     began = world.scalar(select(UserSession.began_at))
     world.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
-    asked = client.get(f"{page}?answer=own-1").text
+    asked = author.get(f"{page}?answer=own-1").text
     assert "/login/confirm?next=" in asked
     assert 'name="recipient"' not in asked, "what is typed would be lost on the way"
     world.execute(update(UserSession).values(began_at=began))
-    by_hour = client.get(f"{page}?order=giờ hẹn").text
+    by_hour = author.get(f"{page}?order=giờ hẹn").text
     assert listed(by_hour) == ["A Thun", "Y Rơ", "A Bré", "A Hờ"], "07:30, 08:00, 8 giờ, 09:00"
     assert "8 giờ (chung)" in by_hour, "what was written to who has no hour of their own"
-    printed = post(client, f"{page}list", answer="own-1", village=village, **TO).text
+    printed = post(author, f"{page}list", answer="own-1", village=village, **TO).text
     for shown in (
         "Nơi nhận: Trạm Y tế xã",
         "Mục đích: Chuẩn bị buổi họp",
@@ -331,7 +324,7 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(world
     shows(printed, but=("Y Rơ", local(11)))
     assert "[" not in printed.partition("<table")[0], "what the kind leaves to fill in is not printed"
 
-    file = post(client, f"{page}list", answer="own-1", form="xlsx", with_numbers="1", **TO)
+    file = post(author, f"{page}list", answer="own-1", form="xlsx", with_numbers="1", **TO)
     rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
     heading = next(n for n, row in enumerate(rows) if row[0] == "Mã")
     assert "Nơi nhận: Trạm Y tế xã" in [row[0] for row in rows[:heading]]
@@ -362,74 +355,71 @@ def test_numbers_of_a_list_count_in_the_quota_of_opened_numbers(world, campaign)
     assert post(client, page, **TO).status_code == 200, "without numbers as often as needed"
 
 
-def test_what_was_said_of_another_campaign_of_the_drive_counts_for_its_lists(world, client, campaign):
+def test_what_was_said_of_another_campaign_of_the_drive_counts_for_its_lists(world, author, campaign):
     world.sent(kind="moi-du", name="B", text="Mời dự họp. Trả lời 1 hoặc 2.", window=["00:00", "24:00"])
     world.reply(number(11), "TC VIEC NAY", gateway_id="drive")
-    signed_in(client, AUTHOR)
     page = f"/admin/campaigns/{campaign}/hand-over/"
-    assert listed(client.get(f"{page}?answer=own-1").text) == ["Y Rơ"]
+    assert listed(author.get(f"{page}?answer=own-1").text) == ["Y Rơ"]
     world.reply(number(12), "nhầm số rồi", gateway_id="wrong")
-    printed = post(client, f"{page}list", with_numbers="1", **TO).text
+    printed = post(author, f"{page}list", with_numbers="1", **TO).text
     assert "Y Rơ" in printed
     assert local(12) not in printed, "a stranger has it, as they said of another message"
     assert local(13) in printed
 
 
-def test_a_list_about_health_is_opened_on_record_first(world, client):
+def test_a_list_about_health_is_opened_on_record_first(world, author):
     world.add_people(2)
     text = "Moi ong/ba di tiem. Tra loi 1 hoac 2."
     campaign = world.sent(kind="hen-tiem", text=text, content={"asked": "tiêm"}, window=["00:00", "24:00"])
     world.reply(number(0), "1", gateway_id="SM1")
     page = f"/admin/campaigns/{campaign}/hand-over/"
-    signed_in(client, AUTHOR)
-    assert listed(client.get(page).text) == []
-    assert post(client, f"{page}list", **TO).status_code in (404, 422)
+    assert listed(author.get(page).text) == []
+    assert post(author, f"{page}list", **TO).status_code in (404, 422)
     assert (
-        post(client, f"/admin/campaigns/{campaign}/answers?then=hand_over").headers["Location"].endswith(page)
+        post(author, f"/admin/campaigns/{campaign}/answers?then=hand_over").headers["Location"].endswith(page)
     )
-    assert listed(client.get(page).text) == ["A Thun 0", "A Thun 1"]
+    assert listed(author.get(page).text) == ["A Thun 0", "A Thun 1"]
     assert len(world.audited("campaign.see_answers")) == 1
     everybody = [str(world.recipient(number(n), campaign).id) for n in (0, 1)]
-    post(client, f"{page}came", came=everybody)
-    card = client.get(f"/admin/campaigns/{campaign}/").text
+    post(author, f"{page}came", came=everybody)
+    card = author.get(f"/admin/campaigns/{campaign}/").text
     assert count_in(card, f'href="{page}?answer=own-1">Tôi sẽ đến') == "1"
     assert count_in(card, f'href="{page}?answer=installed">Tôi đã tiêm rồi') == "2, 1 promised"
-    assert listed(client.get(f"{page}?answer=installed").text) == ["A Thun 0", "A Thun 1"]
+    assert listed(author.get(f"{page}?answer=installed").text) == ["A Thun 0", "A Thun 1"]
 
 
 @both_databases
-def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, tmp_path):
+def test_who_came_is_recorded_at_one_stroke_and_undone(world, author, campaign, tmp_path):
     page = f"/admin/campaigns/{campaign}/hand-over/"
 
     def state():
         return [world.recipient(number(n), campaign).answer for n in (11, 12, 13, 15)]
 
-    signed_in(client, AUTHOR)
-    shown = re.findall(r'name="came" value="(\d+)"', client.get(f"{page}?answer=own-1").text)
+    shown = re.findall(r'name="came" value="(\d+)"', author.get(f"{page}?answer=own-1").text)
     assert len(shown) == 2
     gone = world.recipient(number(14), campaign)
-    assert post(client, f"{page}came").status_code == 422, "nobody is marked"
+    assert post(author, f"{page}came").status_code == 422, "nobody is marked"
     assert post(
-        client, f"{page}came", came=[*shown, str(gone.id)], answer="own-1", page="2"
+        author, f"{page}came", came=[*shown, str(gone.id)], answer="own-1", page="2"
     ).location.endswith("answer=own-1&area=&village=&order=&page=2")
-    assert "1 người có dấu không được ghi" in client.get(page).text, "who marks is told of who was left out"
+    assert "1 người có dấu không được ghi" in author.get(page).text, "who marks is told of who was left out"
     assert state() == ["installed", "installed", "no_smartphone", None]
     assert world.recipient(number(14), campaign).answer == "opt_out", "who opted out is on no list"
-    post(client, f"{page}came", came=shown)
+    post(author, f"{page}came", came=shown)
     assert [each.details for each in world.audited("campaign.came")] == [{"rows": 2}], (
         "repeated, it is nothing new"
     )
-    told = client.get(f"{page}?answer=own-1").text
+    told = author.get(f"{page}?answer=own-1").text
     assert told.count("Tôi sẽ đến · Đã đến dự") == 2, "who promised, and who came"
-    card = client.get(f"/admin/campaigns/{campaign}/").text
+    card = author.get(f"/admin/campaigns/{campaign}/").text
     assert count_in(card, f'href="{page}?answer=own-1">Tôi sẽ đến') == "2", "who came promised it before"
     assert count_in(card, f'{page}?answer=installed">Đã đến dự') == "2, 2 promised"
     assert count_in(card, f'{page}?answer=unanswered">Chưa trả lời') == "1"
-    assert client.get(f"/admin/campaigns/{campaign}/?part=results").text in card, (
+    assert author.get(f"/admin/campaigns/{campaign}/?part=results").text in card, (
         "as an open page asks for it"
     )
-    assert listed(client.get(f"{page}?answer=unanswered").text) == ["A Hờ"]
-    assert "Tôi sẽ đến · Đã đến dự" in client.get(f"/admin/people/?campaign={campaign}").text
+    assert listed(author.get(f"{page}?answer=unanswered").text) == ["A Hờ"]
+    assert "Tôi sẽ đến · Đã đến dự" in author.get(f"/admin/people/?campaign={campaign}").text
     totals = world.read(count_answers, [campaign], seen=true())[campaign]
     own = {str(number): people for (_label, number), people in totals.items()}
     of_drive = world.read(count_own_answers, [world.get_one(Campaign, campaign)], as_of=datetime.now(UTC))
@@ -448,23 +438,23 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, 
     write_workbook(tmp_path / "list.xlsx", sheets)
     for _again in range(2):
         with (tmp_path / "list.xlsx").open("rb") as file:
-            post(client, f"{page}returned", file=(file, "list.xlsx"))
+            post(author, f"{page}returned", file=(file, "list.xlsx"))
     assert state() == ["installed", "installed", "installed", None]
-    assert "Không hiểu dấu ở dòng 3" in client.get(page).text
+    assert "Không hiểu dấu ở dòng 3" in author.get(page).text
     assert (
-        post(client, f"{page}returned", file=(io.BytesIO(b"Ten;SDT\nA;1\n"), "list.csv")).status_code == 422
+        post(author, f"{page}returned", file=(io.BytesIO(b"Ten;SDT\nA;1\n"), "list.csv")).status_code == 422
     )
 
     def last():
-        found = re.search(r'name="answer_id" value="(\d+)"', client.get(page).text)
+        found = re.search(r'name="answer_id" value="(\d+)"', author.get(page).text)
         return found and found[1]
 
     world.reply(number(12), "2", gateway_id="late")
     marks = last()
-    assert post(client, f"{page}undo", answer_id=marks).status_code == 303
-    assert post(client, f"{page}undo", answer_id=marks).status_code == 422, "pressed twice, it undoes no more"
+    assert post(author, f"{page}undo", answer_id=marks).status_code == 303
+    assert post(author, f"{page}undo", answer_id=marks).status_code == 422, "pressed twice, it undoes no more"
     assert state() == ["installed", "no_smartphone", "no_smartphone", None]
-    post(client, f"{page}undo", answer_id=last())
+    post(author, f"{page}undo", answer_id=last())
     assert state() == ["not_yet", "no_smartphone", "no_smartphone", None], (
         "what somebody has said since stays"
     )
@@ -474,45 +464,42 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(world, client, campaign, 
 
 @pytest.mark.parametrize("marked", [11, 15])
 def test_who_was_merged_since_a_list_was_handed_over_came_by_the_mark_of_either(
-    world, client, campaign, marked
+    world, author, campaign, marked
 ):
-    signed_in(client, AUTHOR)
     rows = {n: world.recipient(number(n), campaign) for n in (11, 15)}
     merge(world, rows[15].contact_id, rows[11].contact_id)
     page = f"/admin/campaigns/{campaign}/hand-over/"
-    post(client, f"{page}came", came=str(rows[marked].id))
-    assert "không được ghi" not in client.get(page).text
+    post(author, f"{page}came", came=str(rows[marked].id))
+    assert "không được ghi" not in author.get(page).text
     assert world.recipient(number(11), campaign).answer == "installed"
 
 
 def test_who_promised_and_who_came_are_told_alike_on_every_page_and_without_a_goal_nobody_set(
-    world, client, campaign
+    world, author, campaign
 ):
-    signed_in(client, AUTHOR)
     came = [str(world.recipient(number(n), campaign).id) for n in (11, 15)]  # the second had not answered
-    post(client, f"/admin/campaigns/{campaign}/hand-over/came", came=came)
+    post(author, f"/admin/campaigns/{campaign}/hand-over/came", came=came)
     said = ["Báo sẽ đến 2/5", "không đến được 1", "cần giúp đi lại 0", "trả lời khác 1", "chưa trả lời 0"]
     done = "Ghi nhận đã đến dự: 2 người (trong đó 1 người đã báo trước)"
     for page in ("/admin/", "/admin/progress/"):
-        text = " ".join(re.sub(r"<[^>]*>", "", client.get(page).text).split())
+        text = " ".join(re.sub(r"<[^>]*>", "", author.get(page).text).split())
         assert f"{said[0]} {' · '.join(said[1:])}{done}" in text, page
         for word in ("tự khai báo", "Chưa đặt mục tiêu", "Còn thiếu", "so với mục tiêu"):
             assert word not in text, f"{page}: {word}"
-    assert f"{said[0]}, đã đến dự 2<" in client.get("/admin/campaigns/").text
-    card = client.get(f"/admin/campaigns/{campaign}/").text
+    assert f"{said[0]}, đã đến dự 2<" in author.get("/admin/campaigns/").text
+    card = author.get(f"/admin/campaigns/{campaign}/").text
     assert "Trả lời khác" not in card, "an opt-out is named there, and who came alone is no other answer"
     assert count_in(card, "Đã đến dự") == "2, 1 promised"
 
 
-def test_an_own_answer_is_in_the_results_before_anybody_gives_it_and_keeps_its_name(world, client):
+def test_an_own_answer_is_in_the_results_before_anybody_gives_it_and_keeps_its_name(world, author):
     world.add_people(2)
     own = {"2": {"text": "Tôi đã dự buổi trước", "means": "installed"}}
     content = {"asked": "dự họp", "own_answers": own}
     campaign = world.launch(kind="moi-du", text="Moi ong/ba hop. Tra loi 1, 2, 3", content=content)
-    signed_in(client, AUTHOR)
     counted = []
     for _given in range(2):
-        sheet = client.get(f"/admin/campaigns/{campaign}/").text
+        sheet = author.get(f"/admin/campaigns/{campaign}/").text
         counted.append(count_in(sheet, "Tôi đã dự buổi trước"))
         world.answers(campaign, {0: Label.INSTALLED}, own={0: 2})
     assert counted == ["0", "1"]
@@ -567,28 +554,26 @@ def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(world, client
 
 
 @both_databases
-def test_a_persons_answers_are_opened_once_and_on_record(world, client, vaccination):
+def test_a_persons_answers_are_opened_once_and_on_record(world, author, vaccination):
     person = contact(world, 0)
-    signed_in(client, AUTHOR)
-    page = client.get(f"/admin/people/{person}/").text
+    page = author.get(f"/admin/people/{person}/").text
     line = page.split('<ol class="timeline">')[1]
     assert "Tin và câu trả lời về sức khỏe, đã che" in line
     for told in ("di ung", "Trả lời</strong>", "Đã gửi tin"):
         assert told not in line
-    assert SAID in post(client, f"/admin/people/{person}/answers").text
-    assert SAID not in client.get(f"/admin/people/{person}/").text
+    assert SAID in post(author, f"/admin/people/{person}/answers").text
+    assert SAID not in author.get(f"/admin/people/{person}/").text
     entry = world.one(select(AuditEvent).where(AuditEvent.action == "contact.see_answers"))
     assert (entry.subject, entry.actor_id) == (f"contacts:{person}", world.user(AUTHOR).id)
 
 
-def test_no_page_tells_an_answer_by_why_a_later_campaign_leaves_somebody_out(world, client, vaccination):
+def test_no_page_tells_an_answer_by_why_a_later_campaign_leaves_somebody_out(world, author, vaccination):
     text = "Mời ông/bà đi tiêm. Trả lời 1 hoặc 2."
     later = world.launch(kind="tiem-chung", name="Tiêm lại", text=text, answered="no")
     assert world.status(later)["excluded"] == {"answers": 1}
-    signed_in(client, AUTHOR)
     shown = f"/admin/people/{contact(world, 1)}/"
-    assert label_of(Exclusion.ANSWERS, "excluded") not in client.get(shown).text
-    assert label_of(Exclusion.ANSWERS, "excluded") in post(client, f"{shown}answers").text
+    assert label_of(Exclusion.ANSWERS, "excluded") not in author.get(shown).text
+    assert label_of(Exclusion.ANSWERS, "excluded") in post(author, f"{shown}answers").text
 
 
 def test_who_answered_is_listed_for_who_works_with_it_on_record(world, client, vaccination):
@@ -637,10 +622,9 @@ def test_what_was_found_at_the_door_is_for_who_handles_answers(world, vaccinatio
     assert {(each.answer, each.earlier) for each in carried} == {(None, Seen())}, "whom to visit alone"
 
 
-def test_the_audit_log_does_not_keep_the_answer(world, client, vaccination):
+def test_the_audit_log_does_not_keep_the_answer(world, author, vaccination):
     (case,) = world.cases()
-    signed_in(client, AUTHOR)
-    post(client, f"/admin/inbox/{case.id}/label", label="installed")
+    post(author, f"/admin/inbox/{case.id}/label", label="installed")
     world.tell(contact(world, 2), vaccination, Label.NOT_YET)
     entries = world.audited("case.label", "contact.answer")
     assert len(entries) == 2

@@ -257,9 +257,8 @@ def test_what_is_beyond_ones_scope_is_not_there(places, client):
     assert "Ủy ban MTTQ</th>" not in page
 
 
-def test_before_the_first_campaign_the_page_says_what_will_come(world, client):
-    signed_in(client, AUTHOR)
-    assert "Chưa có chiến dịch nào được gửi" in client.get("/admin/progress/").text
+def test_before_the_first_campaign_the_page_says_what_will_come(world, author):
+    assert "Chưa có chiến dịch nào được gửi" in author.get("/admin/progress/").text
 
 
 def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(places, client):
@@ -479,11 +478,10 @@ def test_the_page_of_a_campaign_is_there_after_somebody_was_erased(campaign, pla
 
 
 @both_databases
-def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(campaign, places, client):
+def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(campaign, places, author):
     """The list of campaigns, the panel and the report went on counting both; the campaign's page did so until a restart."""
-    signed_in(client, AUTHOR)
     page = f"/admin/campaigns/{campaign}/"
-    assert "8 người" in client.get(page).text
+    assert "8 người" in author.get(page).text
     _first, second, third, fourth, *_others = places.all(select(Recipient).order_by(Recipient.id))
     # What the gateway took and could not send did not leave.
     of = Attempt.phone_id.in_((third.phone_id, fourth.phone_id))
@@ -497,8 +495,8 @@ def test_after_a_merge_every_page_and_the_report_tell_what_reach_tells(campaign,
     )  # counted for the page, not a second ago
     panel = places.read(read_sending_panel, row, places.now, runtime=places.runtime)
     assert (panel.total, panel.states[MessageState.FAILED], panel.causes) == (7, 1, (("other", 1),))
-    assert re.search(r'data-label="Người nhận">7<', client.get("/admin/campaigns/").text)
-    assert "7 người" in client.get(page).text
+    assert re.search(r'data-label="Người nhận">7<', author.get("/admin/campaigns/").text)
+    assert "7 người" in author.get(page).text
     form, now = places.read(current_template, 1), datetime.now(UTC)
     at = {"day": now.astimezone(VIETNAM).date() + timedelta(days=1), "known_until": now}
     [line] = places.read(take_snapshot, form, drive=1, **at).campaigns
@@ -624,9 +622,8 @@ def token(page):
     return found[1]
 
 
-def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_kept(places, client):
-    signed_in(client, AUTHOR)
-    page = client.get("/admin/goals/").text
+def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_kept(places, author):
+    page = author.get("/admin/goals/").text
     assert "Chưa đặt mục tiêu nào" in page
     goal = {
         "subject": "residents:62",
@@ -635,13 +632,13 @@ def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_k
         "basis": "Công văn của UBND tỉnh",
         "csrf_token": token(page),
     }
-    refused = client.post("/admin/goals/set", data={**goal, "share": "nửa"})
+    refused = author.post("/admin/goals/set", data={**goal, "share": "nửa"})
     assert refused.status_code == 422
     assert "số phần trăm trên 0" in refused.text
     assert 'value="nửa"' in refused.text
     assert 'value="Công văn của UBND tỉnh"' in refused.text
-    assert client.post("/admin/goals/set", data=goal).status_code == 303
-    assert "chưa rõ" in client.get("/admin/goals/").text  # of how many people nobody knows yet
+    assert author.post("/admin/goals/set", data=goal).status_code == 303
+    assert "chưa rõ" in author.get("/admin/goals/").text  # of how many people nobody knows yet
     people = {
         "subject": "residents:62",
         "value": "120.001",
@@ -649,11 +646,11 @@ def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_k
         "source": "Sở TT&TT",
         "csrf_token": goal["csrf_token"],
     }
-    assert client.post("/admin/goals/denominator", data=people).status_code == 303
-    page = client.get("/admin/goals/?subject=residents:62").text
+    assert author.post("/admin/goals/denominator", data=people).status_code == 303
+    page = author.get("/admin/goals/?subject=residents:62").text
     for said in ("50,0%", "hết ngày 20/8/2020", "120.001", "ngày 1/8/2020, nguồn: Sở TT&amp;TT", "60.001"):
         assert said in page, said
-    assert client.get(f"/admin/goals/?drive={places.drive('tiem-chung')}").text.count("120.001") == 0
+    assert author.get(f"/admin/goals/?drive={places.drive('tiem-chung')}").text.count("120.001") == 0
 
 
 def test_others_read_the_goals_and_set_none(places, client):

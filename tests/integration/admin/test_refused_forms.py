@@ -216,20 +216,18 @@ def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
     assert all(sentence in answer.text.replace(summary[0], "") for sentence in sentences)
 
 
-def test_the_name_of_a_refused_file_stays(client, person):
-    signed_in(client, AUTHOR)
+def test_the_name_of_a_refused_file_stays(author, person):
     file = (BytesIO(b"a,b\n1,2\n"), "Hội viên xã.csv")
-    shows(post(client, "/admin/imports/", file=file), "Hội viên xã.csv", status=422)
+    shows(post(author, "/admin/imports/", file=file), "Hội viên xã.csv", status=422)
 
 
-def test_the_forms_own_sentences_are_english_on_an_english_page(client, person):
-    signed_in(client, AUTHOR)
-    post(client, "/language", language="en")
+def test_the_forms_own_sentences_are_english_on_an_english_page(author, person):
+    post(author, "/language", language="en")
     for path, typed in (
         (f"/admin/people/{person}/correct", {"name": LONG, "sex": "?"}),
         (f"/admin/requests/of/{person}", {"kind": "", "asked_on": "?"}),
     ):
-        answer = post(client, path, **typed)
+        answer = post(author, path, **typed)
         summary = re.search(r'id="faults">(.*?)</div>', answer.text, re.DOTALL)
         assert summary
         reader = Reader()
@@ -266,45 +264,42 @@ def keep(client, **fields):
     return post(client, "/admin/campaigns/writing", **fields)
 
 
-def test_a_form_is_kept_before_it_is_valid_and_found_again_on_the_home_page(client, world):
-    signed_in(client, AUTHOR)
-    answer = keep(client, key=KEY, writer="page-1", version="0", name="Vận động tháng 8", text="Mời [")
+def test_a_form_is_kept_before_it_is_valid_and_found_again_on_the_home_page(author, world):
+    answer = keep(author, key=KEY, writer="page-1", version="0", name="Vận động tháng 8", text="Mời [")
     assert (answer.status_code, answer.json["version"]) == (200, 1)
-    shows(client.get("/admin/"), "Vận động tháng 8", f"/admin/campaigns/new?key={KEY}")
-    page = client.get(f"/admin/campaigns/new?key={KEY}").text
+    shows(author.get("/admin/"), "Vận động tháng 8", f"/admin/campaigns/new?key={KEY}")
+    page = author.get(f"/admin/campaigns/new?key={KEY}").text
     assert 'value="Vận động tháng 8"' in page
     assert "Mời [</textarea>" in page
     assert "Đang hiện phần viết dở" in page
-    post(client, "/admin/campaigns/writing/drop", key=KEY)
-    assert "Vận động tháng 8" not in client.get("/admin/").text
+    post(author, "/admin/campaigns/writing/drop", key=KEY)
+    assert "Vận động tháng 8" not in author.get("/admin/").text
 
 
-def test_back_and_save_makes_no_second_draft(client, world):
-    signed_in(client, AUTHOR)
-    kept = keep(client, **written(world)).json  # valid, so it is a draft with an address at once
-    first = post(client, "/admin/campaigns/new", wish="save", **written(world, version="1"))
+def test_back_and_save_makes_no_second_draft(author, world):
+    kept = keep(author, **written(world)).json  # valid, so it is a draft with an address at once
+    first = post(author, "/admin/campaigns/new", wish="save", **written(world, version="1"))
     assert first.status_code == 303, first.text
     again = post(
-        client, "/admin/campaigns/new", wish="save", **written(world, version="1", name="Vận động tổ 1 và 2")
+        author, "/admin/campaigns/new", wish="save", **written(world, version="1", name="Vận động tổ 1 và 2")
     )
     assert again.location == first.location == kept["address"]
     assert world.all(select(Campaign.name)) == ["Vận động tổ 1 và 2"]
     assert [form.fields for form in world.all(select(CampaignForm))] == [{}, {}]
     edits = select(func.count()).where(AuditEvent.action == "campaign.edit")
     assert world.scalar(edits) == 0  # one page went on writing what it had begun
-    assert client.get(f"/admin/campaigns/new?key={KEY}").status_code == 302  # to the draft
+    assert author.get(f"/admin/campaigns/new?key={KEY}").status_code == 302  # to the draft
 
 
-def test_an_answer_that_got_lost_is_no_other_person_and_another_page_is(client, world):
-    signed_in(client, AUTHOR)
-    keep(client, **written(world))
+def test_an_answer_that_got_lost_is_no_other_person_and_another_page_is(author, world):
+    keep(author, **written(world))
     assert (
-        keep(client, **written(world, name="Tên khác")).status_code == 200
+        keep(author, **written(world, name="Tên khác")).status_code == 200
     )  # the same page, with the version it knew
-    other = keep(client, **written(world, writer="page-2", name="Của trang kia"))
+    other = keep(author, **written(world, writer="page-2", name="Của trang kia"))
     assert other.status_code == 409
     assert other.json["fields"]["name"] == ["Tên khác"]
-    assert keep(client, **written(world, writer="page-2", version=other.json["version"])).status_code == 200
+    assert keep(author, **written(world, writer="page-2", version=other.json["version"])).status_code == 200
 
 
 def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(client, world):
@@ -329,11 +324,10 @@ def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(client, w
     shows(post(client, "/admin/campaigns/new", wish="save", **written(world, name="Quay lại")), status=404)
 
 
-def test_a_second_page_of_a_new_form_does_not_overwrite_the_draft_that_it_became(client, world):
-    signed_in(client, AUTHOR)
-    keep(client, **written(world, text="Mời ["))  # both pages have read version 1 of the new form
-    draft = keep(client, **written(world, version="1")).json
-    late = keep(client, **written(world, version="1", writer="page-2", name="Của trang kia"))
+def test_a_second_page_of_a_new_form_does_not_overwrite_the_draft_that_it_became(author, world):
+    keep(author, **written(world, text="Mời ["))  # both pages have read version 1 of the new form
+    draft = keep(author, **written(world, version="1")).json
+    late = keep(author, **written(world, version="1", writer="page-2", name="Của trang kia"))
     assert late.status_code == 409
     assert late.json["version"] == draft["version"]
 
@@ -370,17 +364,16 @@ def test_anothers_form_and_a_wrong_key_are_not_there(client, world):
     assert world.count(CampaignForm) == 2  # the page's, and its draft's
 
 
-def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_was_typed(client, world):
+def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_was_typed(author, world):
     world.add_people(1)
-    signed_in(client, AUTHOR)
-    page = keep(client, **written(world)).json["address"]
+    page = keep(author, **written(world)).json["address"]
     half = written(world, key="", version="1", text="Mời [")
-    assert keep(client, **{**half, "key": "campaign-1"}).json["saved"] is False
-    assert "Mời [</textarea>" in client.get(page).text
-    assert post(client, f"{page}edit", wish="submit", **{**half, "version": "2"}).status_code == 422
+    assert keep(author, **{**half, "key": "campaign-1"}).json["saved"] is False
+    assert "Mời [</textarea>" in author.get(page).text
+    assert post(author, f"{page}edit", wish="submit", **{**half, "version": "2"}).status_code == 422
     whole = {**half, "version": "2", "text": "Mời cô bác: {link}"}
-    assert post(client, f"{page}edit", wish="submit", **whole).status_code == 303
+    assert post(author, f"{page}edit", wish="submit", **whole).status_code == 303
     found = world.rows(select(Campaign.state, Step.text).join(Step, Step.campaign_id == Campaign.id))
     assert found == [(CampaignState.SUBMITTED, "Mời cô bác: {link}")]
-    assert "Mời cô bác" in client.get(page).text
-    assert keep(client, **{**whole, "key": "campaign-1", "version": "3"}).status_code == 422
+    assert "Mời cô bác" in author.get(page).text
+    assert keep(author, **{**whole, "key": "campaign-1", "version": "3"}).status_code == 422

@@ -121,19 +121,18 @@ def test_a_day_that_was_missed_is_prepared_by_one_and_approved_by_another(client
     assert "Chưa phát hành báo cáo ngày" not in client.get("/admin/").text
 
 
-def test_what_came_late_is_shown_and_issued_as_a_correction(client, world, issued):
-    signed_in(client, AUTHOR)
-    post(client, "/admin/report/look", day=YESTERDAY)
-    assert "Sở Y tế: số người đã cài đặt: 90 (đã báo cáo: chưa có số liệu)" in client.get(PAGE).text
-    post(client, "/admin/report/correct", day=YESTERDAY)
-    assert "Bổ sung, đính chính lần 1" in client.get(PAGE).text
-    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" not in client.get(link(world)).text  # it waits for another person
+def test_what_came_late_is_shown_and_issued_as_a_correction(author, world, issued):
+    post(author, "/admin/report/look", day=YESTERDAY)
+    assert "Sở Y tế: số người đã cài đặt: 90 (đã báo cáo: chưa có số liệu)" in author.get(PAGE).text
+    post(author, "/admin/report/correct", day=YESTERDAY)
+    assert "Bổ sung, đính chính lần 1" in author.get(PAGE).text
+    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" not in author.get(link(world)).text  # it waits for another person
     now = datetime.now(UTC)
     approve(world, now)
     issue(world.runtime, 1, YESTERDAY, now=now)
-    assert "Chưa có số liệu nào thay đổi" in client.get(PAGE).text
-    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in client.get(link(world)).text
-    assert "Báo cáo này đã được bổ sung, đính chính." in client.get(f"{link(world)}?n=0").text
+    assert "Chưa có số liệu nào thay đổi" in author.get(PAGE).text
+    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in author.get(link(world)).text
+    assert "Báo cáo này đã được bổ sung, đính chính." in author.get(f"{link(world)}?n=0").text
 
 
 def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(client, world, issued):
@@ -202,17 +201,16 @@ def test_a_report_is_sent_again_or_noted_as_taken_there(client, mailed, world, i
     assert task not in mailed.get("/admin/").text
 
 
-def test_the_form_is_changed_for_the_next_report_and_wrong_entries_lose_nothing(client, world, issued):
-    signed_in(client, AUTHOR)
-    page = client.get("/admin/report/form").text
+def test_the_form_is_changed_for_the_next_report_and_wrong_entries_lose_nothing(author, world, issued):
+    page = author.get("/admin/report/form").text
     typed = dict(re.findall(r'<input id="(\w+)" name="\w+" (?:type="time" required )?value="([^"]*)"', page))
     typed |= dict(re.findall(r'<textarea id="(\w+)"[^>]*>([^<]*)</textarea>', page))
     typed |= {"kind": "tiem-chung", "subject": "Kết quả vận động tiêm vắc xin", "hour_freeze": "14:30"}
-    refused = post(client, "/admin/report/form", **typed)
+    refused = post(author, "/admin/report/form", **typed)
     assert refused.status_code == 422
     assert "các giờ phải theo thứ tự" in refused.text
     assert "Kết quả vận động tiêm vắc xin" in refused.text
-    assert post(client, "/admin/report/form", **{**typed, "hour_freeze": "13:20"}).status_code == 303
-    assert "Kết quả vận động tiêm vắc xin" in client.get("/admin/report/preview").text
-    before = client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
+    assert post(author, "/admin/report/form", **{**typed, "hour_freeze": "13:20"}).status_code == 303
+    assert "Kết quả vận động tiêm vắc xin" in author.get("/admin/report/preview").text
+    before = author.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
     assert "Kết quả vận động cài đặt ứng dụng Bluezone" in before

@@ -203,11 +203,10 @@ def test_one_sees_where_one_is_signed_in_and_ends_it_from_elsewhere(client, worl
     assert not is_in(client)
 
 
-def test_a_session_that_saw_no_page_for_twelve_hours_is_over_whatever_its_cookie_says(client, world):
-    signed_in(client, AUTHOR)
+def test_a_session_that_saw_no_page_for_twelve_hours_is_over_whatever_its_cookie_says(author, world):
     for hours, stays in ((11, True), (13, False)):
         world.execute(update(UserSession).values(seen_at=datetime.now(UTC) - timedelta(hours=hours)))
-        assert is_in(client) is stays
+        assert is_in(author) is stays
         if stays:
             seen = world.one(select(UserSession.seen_at))
             assert datetime.now(UTC) - seen < timedelta(minutes=1)

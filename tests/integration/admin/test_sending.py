@@ -87,59 +87,54 @@ def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(worl
     assert read(world, campaign_id).left == 0
 
 
-def test_the_page_tells_why_nothing_moves(world, client, campaign_id):
-    signed_in(client, AUTHOR)
+def test_the_page_tells_why_nothing_moves(world, author, campaign_id):
     world.do(stop_all_sending, by=APPROVER)
     assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED
-    assert "Đang dừng toàn bộ việc nhắn tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
+    assert "Đang dừng toàn bộ việc nhắn tin" in author.get(f"/admin/campaigns/{campaign_id}/running/").text
     world.act(campaign_id, CampaignAction.PAUSE)
-    shows(client.get(f"/admin/campaigns/{campaign_id}/running/"), "Đang tạm dừng", "đã tạm dừng lúc")
+    shows(author.get(f"/admin/campaigns/{campaign_id}/running/"), "Đang tạm dừng", "đã tạm dừng lúc")
 
 
-def test_pause_resume_and_cancel_take_effect_without_a_reload(world, client, campaign_id):
-    signed_in(client, AUTHOR)
-    assert press(client, campaign_id, "pause") == 204
+def test_pause_resume_and_cancel_take_effect_without_a_reload(world, author, campaign_id):
+    assert press(author, campaign_id, "pause") == 204
     assert state(world, campaign_id) is CampaignState.PAUSED
     world.send()
     assert world.sent_to() == []
-    assert press(client, campaign_id, "resume") == 204
+    assert press(author, campaign_id, "resume") == 204
     assert state(world, campaign_id) is CampaignState.SENDING
-    assert press(client, campaign_id, "cancel") == 204
-    assert press(client, campaign_id, "resume") == 422
-    page = client.get(f"/admin/campaigns/{campaign_id}/running/")
+    assert press(author, campaign_id, "cancel") == 204
+    assert press(author, campaign_id, "resume") == 422
+    page = author.get(f"/admin/campaigns/{campaign_id}/running/")
     assert page.headers["X-Live"] == "end"
     shows(page.text, "Đã hủy", "đã gửi trước khi hủy: 0 trong")
 
 
-def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(world, client):
+def test_the_question_before_a_pause_tells_what_becomes_of_the_reminder(world, author):
     campaign = world.launch(
         people=2, window=ALL_DAY, step=[{"after_days": 2, "at": "18:00", "text": "Nhắc: {link}"}]
     )
-    signed_in(client, AUTHOR)
-    sheet = client.get(f"/admin/campaigns/{campaign}/").text
+    sheet = author.get(f"/admin/campaigns/{campaign}/").text
     assert re.search(r'data-ask="[^"]*Lần nhắc lại dự kiến lúc 18:00', sheet)
     world.begin(unprepared := world.draft(window=ALL_DAY))
-    assert "Lần nhắc lại" not in client.get(f"/admin/campaigns/{unprepared}/").text
+    assert "Lần nhắc lại" not in author.get(f"/admin/campaigns/{unprepared}/").text
 
 
-def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(world, client, campaign_id):
+def test_a_finished_campaign_says_when_and_leads_to_what_came_of_it(world, author, campaign_id):
     world.act(campaign_id, CampaignAction.CANCEL)
-    signed_in(client, AUTHOR)
-    sheet = shows(client.get(f"/admin/campaigns/{campaign_id}/"), "Đã hủy lúc", but="sẽ nhận tin")
+    sheet = shows(author.get(f"/admin/campaigns/{campaign_id}/"), "Đã hủy lúc", but="sẽ nhận tin")
     for path in (
         f"/admin/progress/?campaign={campaign_id}",
         f"/admin/people/?campaign={campaign_id}",
         "/admin/inbox/",
     ):
         assert f'href="{path}"' in sheet
-        assert client.get(path).status_code == 200
+        assert author.get(path).status_code == 200
 
 
-def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(world, client, campaign_id):
-    signed_in(client, AUTHOR)
-    form = {"csrf_token": token(client)}
+def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(world, author, campaign_id):
+    form = {"csrf_token": token(author)}
     assert CampaignAction.UNDO in read(world, campaign_id).actions
-    undone = client.post(f"/admin/campaigns/{campaign_id}/running/undo", data=form, follow_redirects=True)
+    undone = author.post(f"/admin/campaigns/{campaign_id}/running/undo", data=form, follow_redirects=True)
     assert "Chưa ai nhận tin" in undone.text
     assert state(world, campaign_id) is CampaignState.APPROVED
     world.act(campaign_id, CampaignAction.LAUNCH)
@@ -147,7 +142,7 @@ def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(w
     world.send()
     world.runtime.redis.flushdb()
     assert read(world, campaign_id).actions == [CampaignAction.PAUSE, CampaignAction.CANCEL]
-    assert press(client, campaign_id, "undo") == 422
+    assert press(author, campaign_id, "undo") == 422
     assert state(world, campaign_id) is CampaignState.SENDING
 
 
@@ -155,20 +150,19 @@ def test_a_launch_is_undone_by_a_button_that_is_there_until_a_message_has_left(w
     ("resend", "Đã xếp 6 tin vào hàng để gửi lại.", MessageState.QUEUED),
     ("keep", "Đã ghi 6 tin là đã gửi.", MessageState.NO_REPORT),
 )
-def test_what_stays_unknown_is_decided_on_the_page(world, client, campaign_id, choice, told, becomes):
+def test_what_stays_unknown_is_decided_on_the_page(world, author, campaign_id, choice, told, becomes):
     world.send()
     world.lose_sight()
     world.runtime.redis.flushdb()
-    signed_in(client, AUTHOR)
     asked = "6 tin chưa rõ kết quả"
-    assert asked in client.get("/admin/").text
-    shows(client.get(f"/admin/campaigns/{campaign_id}/"), asked, but="Cán bộ không phải làm gì thêm")
-    path, form = f"/admin/campaigns/{campaign_id}/running/undecided/{choice}", {"csrf_token": token(client)}
-    assert told in client.post(path, data=form, follow_redirects=True).text
+    assert asked in author.get("/admin/").text
+    shows(author.get(f"/admin/campaigns/{campaign_id}/"), asked, but="Cán bộ không phải làm gì thêm")
+    path, form = f"/admin/campaigns/{campaign_id}/running/undecided/{choice}", {"csrf_token": token(author)}
+    assert told in author.post(path, data=form, follow_redirects=True).text
     world.runtime.redis.flushdb()
     assert read(world, campaign_id).states == {becomes: 6}
-    assert asked not in client.get("/admin/").text
-    assert "Không còn tin nào cần quyết định" in client.post(path, data=form, follow_redirects=True).text
+    assert asked not in author.get("/admin/").text
+    assert "Không còn tin nào cần quyết định" in author.post(path, data=form, follow_redirects=True).text
 
 
 @pytest.mark.parametrize("kind", [GatewayKind.SMPP, GatewayKind.AGGREGATOR])
@@ -192,7 +186,7 @@ def test_what_cannot_be_looked_up_waits_for_its_report_and_the_page_says_so(worl
 
 
 def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_strangers_at_home(
-    world, client, campaign_id
+    world, author, campaign_id
 ):
     world.send()
     world.reply(number(0), "TC", gateway_id="SM1")
@@ -204,40 +198,37 @@ def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_stran
         .values(state=AttemptState.UNKNOWN, gateway_id=None, claimed_at=world.in_hours(-2))
     )
     world.runtime.redis.flushdb()
-    signed_in(client, AUTHOR)
-    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    sheet = author.get(f"/admin/campaigns/{campaign_id}/").text
     assert "Trong đó 1 tin là lời xác nhận" in sheet
     assert "tin đang gửi dở" not in sheet
-    form = {"csrf_token": token(client)}
+    form = {"csrf_token": token(author)}
     path = f"/admin/campaigns/{campaign_id}/running/undecided/keep"
-    assert "Đã ghi 1 tin là đã gửi." in client.post(path, data=form, follow_redirects=True).text
+    assert "Đã ghi 1 tin là đã gửi." in author.post(path, data=form, follow_redirects=True).text
     asked = "1 tin xác nhận, trả lời người dân hoặc tin thử"
-    assert asked in client.get("/admin/").text
-    told = client.post("/admin/undecided/resend", data=form, follow_redirects=True).text
+    assert asked in author.get("/admin/").text
+    told = author.post("/admin/undecided/resend", data=form, follow_redirects=True).text
     assert "Đã xếp 1 tin vào hàng để gửi lại." in told
     assert asked not in told
 
 
-def test_without_script_a_press_leads_back_to_the_sheet(world, client, campaign_id):
-    signed_in(client, AUTHOR)
-    form = {"csrf_token": token(client)}
-    answer = client.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
+def test_without_script_a_press_leads_back_to_the_sheet(world, author, campaign_id):
+    form = {"csrf_token": token(author)}
+    answer = author.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
     assert (answer.status_code, answer.location) == (303, f"/admin/campaigns/{campaign_id}/")
     # Twice does no harm, and is told.
-    client.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
-    assert "Tạm dừng" in client.get("/admin/").text
-    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    author.post(f"/admin/campaigns/{campaign_id}/running/pause", data=form)
+    assert "Tạm dừng" in author.get("/admin/").text
+    sheet = author.get(f"/admin/campaigns/{campaign_id}/").text
     assert "Chi phí đến nay" in sheet
     assert "Dự kiến gửi xong" not in sheet, "a campaign that is not sending has no rate and no end"
 
 
-def test_failures_are_told_by_cause_in_words(world, client, campaign_id):
+def test_failures_are_told_by_cause_in_words(world, author, campaign_id):
     world.send()
     lost = [
         AttemptReport(attempt_id, AttemptState.UNDELIVERED, cause=Cause.UNREACHABLE.value)
         for attempt_id in world.all(select(Attempt.id).limit(2))
     ]
     world.do(apply_reports, lost)
-    signed_in(client, AUTHOR)
-    text = client.get(f"/admin/campaigns/{campaign_id}/running/").text
+    text = author.get(f"/admin/campaigns/{campaign_id}/running/").text
     assert re.search(r"Máy tắt hoặc ngoài vùng phủ sóng<svg.*?</th><td[^>]*><strong>2<", text)

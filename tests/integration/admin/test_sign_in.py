@@ -228,9 +228,8 @@ def test_a_session_ends_after_twelve_hours_without_a_page(client):
     assert client.application.permanent_session_lifetime.total_seconds() == 12 * 3600
 
 
-def test_signing_in_and_out_stand_on_record(client, world):
-    signed_in(client, AUTHOR)
-    client.post("/logout", data={"csrf_token": token(client)})
+def test_signing_in_and_out_stand_on_record(author, world):
+    author.post("/logout", data={"csrf_token": token(author)})
     events = [(event.action, event.actor_id) for event in world.all(select(AuditEvent))]
     me = world.user(AUTHOR).id
     assert events[-2:] == [("login", me), ("logout", me)]
@@ -306,9 +305,8 @@ def test_a_form_sent_without_a_session_leads_home_afterwards(client, world):
     assert (sent.status_code, sent.location) == (302, "/login")
 
 
-def test_a_forged_host_name_stands_in_no_answer(client, world):
+def test_a_forged_host_name_stands_in_no_answer(author, world):
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
-    signed_in(client, AUTHOR)
     for path in (
         "/admin/",
         "/admin",
@@ -318,7 +316,7 @@ def test_a_forged_host_name_stands_in_no_answer(client, world):
         "/khong-co",
         "/ABCDEFGH",
     ):
-        response = client.get(path, headers=evil)
+        response = author.get(path, headers=evil)
         assert "evil.example" not in response.text + response.headers.get("Location", ""), path
 
 
@@ -346,11 +344,10 @@ def test_cookies_are_kept_from_scripts_and_other_sites(settings, world, address,
     assert ("Strict-Transport-Security" in answer.headers) is is_https
 
 
-def test_every_kind_of_answer_carries_the_headers(client, world, monkeypatch):
+def test_every_kind_of_answer_carries_the_headers(author, world, monkeypatch):
     def broken(*_args):
         raise RuntimeError
 
-    signed_in(client, AUTHOR)
     kinds = {
         "/admin/": 200,
         "/admin/senders/": 403,
@@ -365,11 +362,11 @@ def test_every_kind_of_answer_carries_the_headers(client, world, monkeypatch):
         "/healthz": 200,
         "/metrics": 200,
     }
-    answers = {path: client.get(path) for path in kinds}
+    answers = {path: author.get(path) for path in kinds}
     assert {path: answer.status_code for path, answer in answers.items()} == kinds
-    answers["forged"] = client.post("/logout")
+    answers["forged"] = author.post("/logout")
     monkeypatch.setattr("admin.views.home._read_tasks", broken)
-    answers["fault"] = client.get("/admin/")
+    answers["fault"] = author.get("/admin/")
     assert (answers["forged"].status_code, answers["fault"].status_code) == (400, 500)
     for path, answer in answers.items():
         headers = answer.headers
@@ -385,11 +382,10 @@ def test_every_kind_of_answer_carries_the_headers(client, world, monkeypatch):
             assert headers["Cache-Control"] == "no-store", path
 
 
-def test_each_answer_has_a_nonce_of_its_own_and_every_script_carries_it(client, world):
-    signed_in(client, AUTHOR)
+def test_each_answer_has_a_nonce_of_its_own_and_every_script_carries_it(author, world):
     seen = set()
     for path in ("/admin/", "/admin/", "/admin/campaigns/new", "/admin/progress/"):
-        answer = client.get(path)
+        answer = author.get(path)
         (nonce,) = set(re.findall(r"'nonce-([^']+)'", answer.headers["Content-Security-Policy"]))
         scripts = re.findall(r"<script\b[^>]*>", answer.text)
         assert scripts, path

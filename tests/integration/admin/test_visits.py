@@ -252,12 +252,11 @@ def test_what_was_known_of_a_phone_is_known_again_when_the_entry_was_a_slip(worl
     assert smartphones(world) == [None, None, None, None, True]  # written by somebody else since
 
 
-def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(world, client):
+def test_a_launch_from_whose_lists_a_sheet_was_made_is_not_taken_back(world, author):
     world.add_people(1)
     world.add_person("Y Blốc")
     campaign_id = world.launch()
-    signed_in(client, AUTHOR)
-    assert make(client, campaign_id, village="*").startswith("/admin/rounds/")
+    assert make(author, campaign_id, village="*").startswith("/admin/rounds/")
     with pytest.raises(WrongState, match="undo_launch_visited"):
         world.act(campaign_id, CampaignAction.UNDO)
 
@@ -273,14 +272,13 @@ def test_a_sheet_of_several_communes_says_which_and_one_of_a_single_commune_does
     assert (f"Thôn 3, {name}" in of_one, f"Thôn 3, {name} · " in of_one) == (True, False)
 
 
-def test_of_many_villages_twenty_stand_first(world, client):
+def test_of_many_villages_twenty_stand_first(world, author):
     world.add_people(22)
     for n, person in enumerate(world.all(select(Contact.id))):
         world.change(Contact, person, village=f"Thôn {n + 1}")
     campaign = world.sent()
     world.set_all(MessageState.NO_REPORT)
-    signed_in(client, AUTHOR)
-    page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
+    page = author.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert page.count('<tr class="further">') == 2
     assert "Xem tất cả (22)" in page
 
@@ -291,7 +289,7 @@ def test_a_campaign_alone_asks_for_a_list_or_a_place(client, campaign):
     assert "Hãy chọn thêm một danh sách" not in client.get("/admin/rounds/").text
 
 
-def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(world, client, tmp_path):
+def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(world, author, tmp_path):
     file = tmp_path / "list.csv"
     rows = f"A Thun,{local(1)},8h30,Thôn 3\nY Rơ,{local(2)},,Thôn 3\nY Tôn,,9h00,Thôn 3\n"
     file.write_text(f"Họ tên,SĐT,{{giờ hẹn}},Thôn\n{rows}", encoding="utf-8")
@@ -300,9 +298,8 @@ def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(world, c
     kept = {"fields": {"giờ hẹn": "8h00"}, "window": ["00:00", "24:00"]}
     campaign = world.sent(kind="moi-du", text=text, **kept)
     world.set_all(MessageState.NO_REPORT)
-    signed_in(client, AUTHOR)
-    show = make(client, campaign)
-    printed = client.get(f"{show}sheet").text
+    show = make(author, campaign)
+    printed = author.get(f"{show}sheet").text
     words = re.findall(r'<span class="word">([^<]*)</span><br>(\d)', printed)
     assert words[:4] == [("Đã đến dự", "1"), ("Sẽ đến", "2"), ("Không đến được", "3"), ("Cần giúp", "4")]
     hours = re.findall(r'<th scope="row">([^<]+)<br><small>giờ hẹn: (\w+)', printed)
@@ -312,7 +309,7 @@ def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(world, c
         ("Y Tôn", "9h00"),
     ]  # a substitute; and no number
     will = hours.index(("A Thun", "8h30")) + 1
-    post(client, f"{show}enter", **{f"k{n}": "2" if n == will else "3" for n in (1, 2, 3)})
+    post(author, f"{show}enter", **{f"k{n}": "2" if n == will else "3" for n in (1, 2, 3)})
     said = world.rows(select(Recipient.answer, Recipient.own_answer).order_by(Recipient.id))
     assert said[:2] == [(Label.NOT_YET, 1), (Label.NO_SMARTPHONE, 2)]
     assert world.all(select(Contact.has_smartphone)) == [None] * 3, "nothing was asked about phones"
@@ -466,17 +463,16 @@ def test_one_press_for_a_group_is_one_decision_and_gives_no_label_by_itself(worl
     ("bluezone", "moi-du", "opt_out_drive", 3, (Label.OPT_OUT, None, True)),
 )
 def test_what_officers_decided_counts_as_they_decided_it_and_where_the_same_was_asked(
-    world, client, first, second, word, times, expected
+    world, author, first, second, word, times, expected
 ):
     texts = {
         "bluezone": "Moi ong/ba cai Bluezone: {link} TC de tu choi",
         "moi-du": "Moi ong/ba du hop. TC de tu choi",
     }
     world.sent(people=6, kind=first, text=texts[first])
-    signed_in(client, AUTHOR)
     for index in range(times):
         world.reply(number(index), "rồi hen", gateway_id=f"SM{index}")
-        post(client, f"/admin/inbox/{world.cases()[-1].id}/label", label=word)
+        post(author, f"/admin/inbox/{world.cases()[-1].id}/label", label=word)
     if second:
         world.sent(kind=second, name="Lần hai", text=texts[second].replace("Moi", "Kinh moi"))
     reply = world.reply(number(5), "rồi hen", gateway_id="SM5")

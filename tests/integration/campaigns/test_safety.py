@@ -455,7 +455,7 @@ def test_a_cry_that_was_handed_to_a_team_is_not_told_as_untaken(world, event):
 
 
 def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_officers_are_told_once(
-    world, event, client
+    world, event, author
 ):
     world.use(duty_contacts=(number(80),))
     say(world, "CUU")
@@ -467,9 +467,8 @@ def test_a_team_whose_message_cannot_arrive_is_not_said_to_be_on_its_way_and_off
     of_team = world.one(select(SafetyReport.handed_message_id))
     world.change(Message, of_team, state=MessageState.UNDELIVERED)
     assert (cries(world, event)[0].state, counts(world, event).on_the_way) == (CryState.TAKEN, 0)
-    signed_in(client, AUTHOR)
     for page in (f"/admin/rescue/live?event={event}", "/admin/rescue/paper", f"/admin/inbox/{cry.id}/"):
-        assert "không tới: gọi cho đội hoặc giao lại" in client.get(page).text
+        assert "không tới: gọi cho đội hoặc giao lại" in author.get(page).text
     assert [alert_officers(world.runtime, cry.id, now=later) for _again in range(2)] == [1, 0]
     assert "Tin giao doi khong toi, goi doi hoac giao lai" in (
         world.all(select(Message.text).order_by(Message.id))[-1] or ""
@@ -575,15 +574,14 @@ def test_the_office_hands_over_and_exports_on_its_page_and_a_refused_form_keeps_
     )
 
 
-def test_an_open_page_is_sent_what_changed_and_nothing_else(world, event, client):
+def test_an_open_page_is_sent_what_changed_and_nothing_else(world, event, author):
     for index in (10, 11):
         say(world, "CUU 5 nguoi", sender=number(index))
-    signed_in(client, AUTHOR)
     address = f"/admin/rescue/live?event={event}"
 
     def look(page):
         have = " ".join(re.findall(r'data-key="(\w+)"', page))
-        return str(client.get(address, headers={"X-Have": have}).text)
+        return str(author.get(address, headers={"X-Have": have}).text)
 
     first = look("")
     assert first.count("data-same") == 0
@@ -598,25 +596,23 @@ def test_an_open_page_is_sent_what_changed_and_nothing_else(world, event, client
     assert looks == [f"campaigns:{event}"]
 
 
-def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_reach(world, event, client):
-    signed_in(client, AUTHOR)
-    letter = client.get(f"/admin/rescue/letter?event={event}")
+def test_the_operators_are_asked_by_a_letter_and_their_answer_stands_beside_our_reach(world, event, author):
+    letter = author.get(f"/admin/rescue/letter?event={event}")
     words = " ".join(each.text for each in Document(BytesIO(letter.data)).paragraphs)
     assert all(each in words for each in ("Bão số 9 đổ bộ trong đêm", "/an-toan", "Xã 23500"))
     assert "{" not in words
-    form = client.get(f"/admin/publicity/new?campaign={event}&kind=operators").text
+    form = author.get(f"/admin/publicity/new?campaign={event}&kind=operators").text
     assert re.search(r'value="operators"[^>]* checked', form)
     entry = {"kind": "operators", "area": "62", "campaign": event, "organisation": 1, "times": "1"}
     told = {"first": f"{datetime.now(VIETNAM):%Y-%m-%d}", "people": "412000", "about": "Đã gửi lúc 20 giờ"}
-    assert post(client, "/admin/publicity/new", **entry, **told).status_code == 303
-    page = client.get(f"/admin/rescue/?event={event}").text
+    assert post(author, "/admin/publicity/new", **entry, **told).status_code == 303
+    page = author.get(f"/admin/rescue/?event={event}").text
     assert all(each in page for each in ("412.000 thuê bao", "Đã gửi lúc 20 giờ", "có 5 người"))
 
 
-def test_a_drill_is_offered_where_no_message_reaches_anybody(world, client):
-    signed_in(client, AUTHOR)
-    assert "Bắt đầu diễn tập" in client.get("/admin/rescue/").text
-    refused = post(client, "/admin/rescue/drill")
+def test_a_drill_is_offered_where_no_message_reaches_anybody(world, author):
+    assert "Bắt đầu diễn tập" in author.get("/admin/rescue/").text
+    refused = post(author, "/admin/rescue/drill")
     assert refused.status_code == 422
     assert "demo load" in refused.text  # there is no demo here
 

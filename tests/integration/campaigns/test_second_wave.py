@@ -26,7 +26,7 @@ from outreach.contacts.contact import Closing, lift_suppression
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, LegalBasis, Membership, Phone
 from outreach.rules.errors import WrongState
-from tests.support.admin_client import post, shows, signed_in
+from tests.support.admin_client import post, shows
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
@@ -242,16 +242,15 @@ def test_a_campaign_that_takes_no_second_wave_says_why(world):
     assert world.status(campaign)["recipients"] == 1
 
 
-def test_the_page_names_who_joined_and_one_press_writes_to_them(client, world):
+def test_the_page_names_who_joined_and_one_press_writes_to_them(author, world):
     campaign = world.launch(people=1)
     page = f"/admin/campaigns/{campaign}/"
-    signed_in(client, AUTHOR)
-    assert "Người mới vào danh sách" not in client.get(page).text
+    assert "Người mới vào danh sách" not in author.get(page).text
     world.add_people(2, first=5)
-    assert "2 người mới vào danh sách từ khi gửi" in client.get(page).text
-    assert post(client, f"{page}extend", people="2").status_code == 303
-    shows(client.get(page), "Đã xếp vào hàng gửi cho 2 người mới", but="người mới vào danh sách từ khi gửi")
-    assert post(client, f"{page}extend", people="2").status_code == 422
+    assert "2 người mới vào danh sách từ khi gửi" in author.get(page).text
+    assert post(author, f"{page}extend", people="2").status_code == 303
+    shows(author.get(page), "Đã xếp vào hàng gửi cho 2 người mới", but="người mới vào danh sách từ khi gửi")
+    assert post(author, f"{page}extend", people="2").status_code == 422
 
 
 # A wrong text that has left: one press prepares a correction to exactly those who got it.
@@ -374,12 +373,11 @@ def test_a_text_that_has_not_left_is_not_corrected_and_the_correction_of_a_warni
     )
 
 
-def test_the_press_is_on_the_sheet_and_the_form_keeps_the_audience(client, world):
+def test_the_press_is_on_the_sheet_and_the_form_keeps_the_audience(author, world):
     wrong = world.sent(people=4)
-    signed_in(client, AUTHOR)
-    assert "Soạn tin đính chính" in client.get(f"/admin/campaigns/{wrong}/").text
-    answer = post(client, f"/admin/campaigns/{wrong}/correct", step="1", variant="a")
+    assert "Soạn tin đính chính" in author.get(f"/admin/campaigns/{wrong}/").text
+    answer = post(author, f"/admin/campaigns/{wrong}/correct", step="1", variant="a")
     assert answer.status_code == 303
-    shows(client.get(answer.location), "đúng những số đã nhận tin sai", TEXT.split()[-1])
+    shows(author.get(answer.location), "đúng những số đã nhận tin sai", TEXT.split()[-1])
     draft = int(answer.location.partition("#")[0].rstrip("/").split("/")[-1])
-    assert '<strong class="figure">4</strong>' in client.get(f"/admin/campaigns/{draft}/").text
+    assert '<strong class="figure">4</strong>' in author.get(f"/admin/campaigns/{draft}/").text

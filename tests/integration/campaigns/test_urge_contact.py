@@ -47,14 +47,13 @@ def test_while_the_mail_server_is_away_all_urgings_wait_for_one_try(world, monke
     assert tries == [[CONTACT]], "each try of a server that hangs holds up what else waits for the worker"
 
 
-def test_an_urging_that_is_tried_no_more_does_not_wait(client, world):
+def test_an_urging_that_is_tried_no_more_does_not_wait(author, world):
     world.add_areas({"608": "Kon Tum"})
     about = {"area": "608", "organisation": None, "channel": "mail", "contact": "", "text": "Xem {link}"}
     world.do(urge_contact, world.drive(), address=CONTACT, **about)
-    signed_in(client, AUTHOR)
-    assert "không gửi được" not in client.get(PAGE).text
+    assert "không gửi được" not in author.get(PAGE).text
     world.execute(update(Urging).values(written_at=world.in_hours(-25)))
-    assert "không gửi được" in client.get(PAGE).text
+    assert "không gửi được" in author.get(PAGE).text
 
 
 def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(client, world, box):

@@ -27,7 +27,6 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState
 from campaigns.webhooks.deliver_events import post_event
 from outreach.rules.errors import BadInput, WrongState
-from tests.support.admin_client import signed_in
 from tests.support.world import APPROVER, AUTHOR, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -161,20 +160,19 @@ def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes
 
 
 @pytest.mark.parametrize("is_event", [False, True])
-def test_officers_see_that_an_alert_by_sms_has_not_arrived(world, campaign, client, is_event):
+def test_officers_see_that_an_alert_by_sms_has_not_arrived(world, campaign, author, is_event):
     world.change(Campaign, campaign, urgent_reason="Bão số 9 đổ bộ" if is_event else "")
     world.use(duty_contacts=(number(70),))
     say(world, "chào")
     say(world, CRY)
     case_id = world.one(select(Case.id).where(Case.urgent_at.is_not(None)))
     assert alert_officers(world.runtime, case_id, now=world.now) == 1
-    signed_in(client, AUTHOR)
     pages, lost = ("/admin/", f"/admin/inbox/{case_id}/"), "không tới: xin gọi cho họ"
-    assert not any(lost in client.get(page).text for page in pages)
+    assert not any(lost in author.get(page).text for page in pages)
     world.execute(update(Message).where(Message.text.like("Loa:%")).values(state=MessageState.UNDELIVERED))
-    assert all(lost in client.get(page).text for page in pages)
+    assert all(lost in author.get(page).text for page in pages)
     other = world.first(select(Case.id).where(Case.urgent_at.is_(None)))
-    assert lost not in client.get(f"/admin/inbox/{other}/").text
+    assert lost not in author.get(f"/admin/inbox/{other}/").text
 
 
 def test_a_case_that_was_taken_is_not_escalated(world, campaign):

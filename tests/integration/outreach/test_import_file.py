@@ -10,10 +10,9 @@ from outreach.imports.list_reader import check_list
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import Contact, Phone, Upload, UploadState
 from outreach.rules.errors import BadList
-from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import post
 from tests.support.servers import both_databases
 from tests.support.uploads import PLAIN, files, upload, work_on
-from tests.support.world import AUTHOR
 
 PARENTS = "STT,Họ tên cha,SĐT cha,Họ tên mẹ,SĐT mẹ,Thôn\n"
 
@@ -26,17 +25,16 @@ def bring(world, tmp_path, text=PLAIN):
     )
 
 
-def test_the_page_shows_it_and_undoes_it(client, world, tmp_path):
+def test_the_page_shows_it_and_undoes_it(author, world, tmp_path):
     assert bring(world, tmp_path).counts["created"] == 7
     assert files(world) == []
     assert world.all(select(AuditEvent.action).order_by(AuditEvent.id)) == [
         "upload.receive",
         "contacts.import",
     ]
-    signed_in(client, AUTHOR)
-    assert "dòng lệnh" in client.get("/admin/imports/").text
-    assert "dòng lệnh" in client.get("/admin/imports/1/").text
-    post(client, "/admin/imports/1/undo")
+    assert "dòng lệnh" in author.get("/admin/imports/").text
+    assert "dòng lệnh" in author.get("/admin/imports/1/").text
+    post(author, "/admin/imports/1/undo")
     work_on(world)
     assert (upload(world).state, world.count(Contact)) == (UploadState.CANCELLED, 0)
 

@@ -15,7 +15,7 @@ from outreach.imports.retract_decision import retract_decision
 from outreach.imports.uploads import undo_import
 from outreach.models.contacts import Contact, ContactList, Phone, PhoneLanguage
 from outreach.rules.errors import BadInput, NotFound
-from tests.support.admin_client import post, shows, signed_in
+from tests.support.admin_client import post, shows
 from tests.support.lists import bring, local
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, number
@@ -78,17 +78,16 @@ def test_only_known_languages_and_only_staff_of_the_whole_province(world, tmp_pa
     assert languages(world) == [None]
 
 
-def test_the_page_offers_languages_and_the_campaign_form_has_their_fields(client, world, tmp_path):
+def test_the_page_offers_languages_and_the_campaign_form_has_their_fields(author, world, tmp_path):
     bring_lines(world, tmp_path, f"1,A Lâu,Tơ Đrá,{local(1)}")
-    signed_in(client, AUTHOR)
-    assert "1 cách ghi chưa rõ" in client.get("/admin/lists/").text
-    assert "Tơ Đrá" in client.get("/admin/lists/languages").text
-    assert post(client, "/admin/lists/languages/1", language="xx").status_code == 422
-    post(client, "/admin/lists/languages/1", language="sed")
-    assert "Cách ghi chưa rõ" not in client.get("/admin/lists/languages").text
-    answer = post(client, "/admin/lists/languages", languages=["rad", "kpm"])
-    assert "2 tiếng khác" in client.get(answer.location).text
-    shows(client.get("/admin/campaigns/new"), 'name="texts.rad"', 'name="texts.kpm"', but='name="texts.sed"')
+    assert "1 cách ghi chưa rõ" in author.get("/admin/lists/").text
+    assert "Tơ Đrá" in author.get("/admin/lists/languages").text
+    assert post(author, "/admin/lists/languages/1", language="xx").status_code == 422
+    post(author, "/admin/lists/languages/1", language="sed")
+    assert "Cách ghi chưa rõ" not in author.get("/admin/lists/languages").text
+    answer = post(author, "/admin/lists/languages", languages=["rad", "kpm"])
+    assert "2 tiếng khác" in author.get(answer.location).text
+    shows(author.get("/admin/campaigns/new"), 'name="texts.rad"', 'name="texts.kpm"', but='name="texts.sed"')
 
 
 def test_accents_go_only_in_the_languages_named(world, tmp_path):

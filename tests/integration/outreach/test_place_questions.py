@@ -14,9 +14,9 @@ from outreach.places.areas import installation_gazetteer
 from outreach.rules.errors import BadInput, NotFound
 from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.outreach.test_units import load_kon_tum
-from tests.support.admin_client import post, shows, signed_in
+from tests.support.admin_client import post, shows
 from tests.support.lists import bring, local, write
-from tests.support.world import AUTHOR, LIST
+from tests.support.world import LIST
 
 SPLIT = "23287"  # as if Quyết Thắng had been split: no commune of Kon Tum was
 
@@ -31,7 +31,7 @@ def places(world):
     return dict(world.rows(select(Contact.name, Contact.area_code)))
 
 
-def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(client, world, tmp_path):
+def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(author, world, tmp_path):
     world.do(load_units, ["51"])
     bring_lines(
         world,
@@ -41,12 +41,11 @@ def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(client, world,
         f"3,Y Hlan,,,xã Đăk Mar,{local(3)}",
     )
     assert places(world) == {"A Lâu": None, "A Thun": None, "Y Hlan": "23512"}
-    signed_in(client, AUTHOR)
-    assert "1 cách viết" in client.get("/admin/lists/").text
-    shows(client.get("/admin/lists/places"), "xã Đăk Hring mới", "2 người")
-    assert post(client, "/admin/lists/places/1", area="62").status_code == 422  # no commune
-    answer = post(client, "/admin/lists/places/1", area="23512")
-    assert "Không có địa danh nào chờ" in client.get(answer.location).text
+    assert "1 cách viết" in author.get("/admin/lists/").text
+    shows(author.get("/admin/lists/places"), "xã Đăk Hring mới", "2 người")
+    assert post(author, "/admin/lists/places/1", area="62").status_code == 422  # no commune
+    answer = post(author, "/admin/lists/places/1", area="23512")
+    assert "Không có địa danh nào chờ" in author.get(answer.location).text
     assert places(world) == dict.fromkeys(("A Lâu", "A Thun", "Y Hlan"), "23512")
     bring_lines(world, tmp_path, f"1,A Brui,,,xã Đăk Hring mới,{local(4)}", name="later.csv")
     assert places(world)["A Brui"] == "23512"
