@@ -224,8 +224,7 @@ def test_an_answer_at_the_door_counts_as_an_officers(author, world):
     page = post(author, f"/admin/people/{contact_id}/answer", **said, place="home")
     assert page.status_code == 303
     shown = author.get(page.location).text
-    for text in ("Đã ghi câu trả lời", f"cán bộ ghi ({AUTHOR}, tại nhà)", "máy của con"):
-        assert text in shown
+    shows(shown, "Đã ghi câu trả lời", f"cán bộ ghi ({AUTHOR}, tại nhà)", "máy của con")
     assert world.one(select(Answer)).source is AnswerSource.OFFICER
     assert world.one(select(InstallReport)).source is AnswerSource.OFFICER
     entry = world.one(select(OfficerEntry))

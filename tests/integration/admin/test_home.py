@@ -50,8 +50,7 @@ def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(wor
     world.act(waiting, CampaignAction.SUBMIT)
     signed_in(client, APPROVER)
     card = home(client).partition("1 chiến dịch chờ duyệt")[2].partition("</article>")[0]
-    for shown in ("Đợt một", 'class="bubble"', "<dd>2</dd><dt>người nhận", "đồng", "Đọc và duyệt"):
-        assert shown in card
+    shows(card, "Đợt một", 'class="bubble"', "<dd>2</dd><dt>người nhận", "đồng", "Đọc và duyệt")
     assert "Chờ người duyệt" not in home(client), "one campaign waits once"
     signed_in(client, AUTHOR)
     assert "Chờ người duyệt" in home(client)
@@ -146,8 +145,7 @@ def test_a_leader_sees_figures_only(world, client, leader):
     page = home(client)
     assert "mục tiêu 50,0%" in page
     assert "<dd>0</dd><dt>trong 2 tin đã xong" in page
-    for text in ("Việc cần làm", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"):
-        assert text not in page
+    shows(page, but=("Việc cần làm", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"))
     assert "trong 2 tin đã xong" in client.get("/admin/running").text
     world.act(campaign_id, CampaignAction.PAUSE)
     paused = client.get("/admin/running").text

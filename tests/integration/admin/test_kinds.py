@@ -134,8 +134,7 @@ def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(au
     typed |= {"c.own_answers.4.text": "Còn ở nhà", "own_means_4": "not_yet"}
     tried = post(author, url, **typed, wish="try", tried="còn ở nhà ạ\n1\nsơ tán rồi\nđừng nhắn nữa").text
     # Words for understanding are proposed from question and answers.
-    for understood in ("(2. Còn ở nhà)", "(1. Nhà tôi đã đi)", "Đã sơ tán", "Không nhận tin nữa"):
-        assert understood in tried
+    shows(tried, "(2. Còn ở nhà)", "(1. Nhà tôi đã đi)", "Đã sơ tán", "Không nhận tin nữa")
     saved = post(author, url, **typed, wish="save")
     assert saved.status_code == 303
     campaign = author.get(saved.location).text  # what a new kind is made for comes next
@@ -588,12 +587,10 @@ def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the
     assert content["phone"] == "0260 386 0000"
     page = f"/admin/campaigns/{campaign}/"
     written = author.get(page).text
-    for said in ("Xin cài: {link}", "sed: {link}", "jra: {link}"):
-        assert said in written
+    shows(written, "Xin cài: {link}", "sed: {link}", "jra: {link}")
     assert post(author, f"{page}submit").status_code == 303
     read = author.get(page).text
-    for said in ("10,0% số người", "25,0% số người", "sed: http", "jra: http", "tính theo bản tốn nhất"):
-        assert said in read
+    shows(read, "10,0% số người", "25,0% số người", "sed: http", "jra: http", "tính theo bản tốn nhất")
 
 
 def test_a_share_that_is_no_number_is_said_beside_its_field(author, world):

@@ -391,8 +391,7 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
     path = f"/admin/campaigns/{campaign}/reach/"
     signed_in(client, LEADER)
     page = client.get(path).text
-    for told in ("Tin đầu", "Đã đến máy", "Tự khai báo đã cài", "Đếm lúc", "Huyện Kon Tum", "=Hội Phụ nữ"):
-        assert told in page
+    shows(page, "Tin đầu", "Đã đến máy", "Tự khai báo đã cài", "Đếm lúc", "Huyện Kon Tum", "=Hội Phụ nữ")
     assert "Theo nhà mạng và nhà cung cấp" in page
     assert "MobiFone" in page.split("Theo nhà mạng")[1]
     assert "Xã 23281" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL), "but on the map"
@@ -648,8 +647,7 @@ def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_k
     }
     assert author.post("/admin/goals/denominator", data=people).status_code == 303
     page = author.get("/admin/goals/?subject=residents:62").text
-    for said in ("50,0%", "hết ngày 20/8/2020", "120.001", "ngày 1/8/2020, nguồn: Sở TT&amp;TT", "60.001"):
-        assert said in page, said
+    shows(page, "50,0%", "hết ngày 20/8/2020", "120.001", "ngày 1/8/2020, nguồn: Sở TT&amp;TT", "60.001")
     assert author.get(f"/admin/goals/?drive={places.drive('tiem-chung')}").text.count("120.001") == 0
 
 

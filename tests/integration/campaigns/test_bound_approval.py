@@ -250,15 +250,7 @@ def test_the_question_before_an_approval_shows_all_that_leaves(client, world):
     world.decide(campaign_id, _A.SUBMIT, AUTHOR)
     page = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
     shown = page.split('id="leaving"')[1].split("</section>")[0]
-    for text in (
-        "cài Bluezone: ",
-        "Ban B moi cai: ",
-        "Nhac lai: ",
-        "Da nhan, cam on.",
-        "Vi suc khoe",
-        "1022",
-    ):
-        assert text in shown
+    shows(shown, "cài Bluezone: ", "Ban B moi cai: ", "Nhac lai: ", "Da nhan, cam on.", "Vi suc khoe", "1022")
     assert "20,0%, khoảng 2 người" in shown
     asked = page.split(f'action="/admin/campaigns/{campaign_id}/approve" data-ask="')[1].split('"')[0]
     assert asked.startswith("Đồng ý gửi tin này tới 10 người")
