@@ -26,7 +26,7 @@ from outreach.runtime import Runtime, open_runtime
 from simulator.testing import RunningSimulator, running_simulator
 from tests.support.admin_client import signed_in
 from tests.support.mail_server import MailServer, running_mail_server
-from tests.support.world import AUTHOR, World
+from tests.support.world import APPROVER, AUTHOR, World
 
 
 @pytest.fixture(scope="session")
@@ -177,6 +177,12 @@ def client(settings: Settings, runtime: Runtime) -> Iterator[FlaskClient]:
 def author(client: FlaskClient, world: World) -> FlaskClient:
     """The browser, signed in as AUTHOR."""
     return signed_in(client, AUTHOR)
+
+
+@pytest.fixture
+def approver(client: FlaskClient, world: World) -> FlaskClient:
+    """The browser, signed in as APPROVER."""
+    return signed_in(client, APPROVER)
 
 
 @pytest.fixture

@@ -537,18 +537,17 @@ def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world, author):
     shows(post(author, "/admin/campaigns/new", **filled(**promised)), "chữ trên nút là lời hẹn", status=422)
 
 
-def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(client, world):
+def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(approver, world):
     first = world.sent(people=3)
-    signed_in(client, APPROVER)
-    assert "Chưa ai trả lời." in client.get(f"/admin/people/?campaign={first}").text
+    assert "Chưa ai trả lời." in approver.get(f"/admin/people/?campaign={first}").text
     world.reply(number(0), "1", gateway_id="SM1")
-    sheet = client.get(f"/admin/campaigns/{first}/").text
+    sheet = approver.get(f"/admin/campaigns/{first}/").text
     assert re.search(r"Chưa trả lời</a>.*?<strong>2</strong>", sheet)
     assert f"/admin/people/?campaign={first}&amp;answer=installed" in sheet
     world.add_people(1, first=3)
     again = world.draft()
     world.act(again, CampaignAction.SUBMIT)
-    page = client.get(f"/admin/campaigns/{again}/").text
+    page = approver.get(f"/admin/campaigns/{again}/").text
     assert "4 người (trong đó 3 người đã nhận đúng nội dung này" in page
     assert "chỉ còn 1 người nhận tin" in page
     most = world.runtime.settings.price_per_segment_vnd * 4

@@ -478,23 +478,21 @@ def test_the_same_person_is_looked_for_by_name_and_who_is_another_is_not_offered
 
 
 @only_sqlite
-def test_who_is_another_stays_so_when_a_third_is_merged(client, world):
+def test_who_is_another_stays_so_when_a_third_is_merged(approver, world):
     first, second = world.add_person("Y Hlan", number(1)), world.add_person("Y Hlan", number(1))
     third = world.add_person("Y Hlan", number(1))
-    signed_in(client, APPROVER)
     for other in (second, third):
-        post(client, f"/admin/people/{first}/different", other=other)
-    post(client, f"/admin/people/{second}/merge", other=third)
-    assert "compare?with=" not in client.get(f"/admin/people/{first}/").text
+        post(approver, f"/admin/people/{first}/different", other=other)
+    post(approver, f"/admin/people/{second}/merge", other=third)
+    assert "compare?with=" not in approver.get(f"/admin/people/{first}/").text
 
 
-def test_who_refuses_one_kind_alone_is_not_offered_to_be_opened(client, world):
+def test_who_refuses_one_kind_alone_is_not_offered_to_be_opened(approver, world):
     """What takes a consent that was withdrawn for a kind back is another consent."""
     person = world.add_person("Y Hlan", number(1))
-    signed_in(client, APPROVER)
     for scope, is_offered in (("kind:bluezone", False), ("", True)):
         opt_out(world, None, person, source=WishSource.CONSENT, scope=scope)
-        page = client.get(f"/admin/people/{person}/").text
+        page = approver.get(f"/admin/people/{person}/").text
         assert "Từ chối nhận tin" in page
         assert (f'action="/admin/people/{person}/lift"' in page) is is_offered
 

@@ -181,16 +181,15 @@ def test_the_first_steps_are_gone_once_the_first_campaign_is_over(world, author)
     assert "trên 8 bước" not in home(author)
 
 
-def test_the_switch_stops_every_campaign_until_it_is_released(world, client):
+def test_the_switch_stops_every_campaign_until_it_is_released(world, approver):
     world.launch(people=2, window=["00:00", "24:00"])
-    signed_in(client, APPROVER)
-    assert post(client, "/admin/stop").status_code == 303
+    assert post(approver, "/admin/stop").status_code == 303
     world.send()
     assert world.sent_to() == []
-    page = home(client)
+    page = home(approver)
     assert "Cho phép nhắn tin trở lại" in page
     assert "đã dừng toàn bộ việc nhắn tin lúc" in page
-    assert post(client, "/admin/release").status_code == 303
+    assert post(approver, "/admin/release").status_code == 303
     world.send()
     assert len(world.sent_to()) == 2
 
@@ -217,13 +216,12 @@ def test_who_did_not_stop_all_sending_lets_it_go_on_only_when_they_see_everythin
     assert not world.read(is_stopped)
 
 
-def test_an_incident_stays_until_someone_has_looked_and_is_kept(world, client):
+def test_an_incident_stays_until_someone_has_looked_and_is_kept(world, approver):
     world.do(add_incident, kind="sent_twice", subject="messages:7", gateway_ids=["a", "b"])
-    signed_in(client, APPROVER)
-    assert "1 sự cố cần xem" in home(client)
-    assert post(client, "/admin/incidents/1/seen").status_code == 303
-    assert "sự cố cần xem" not in home(client)
-    assert "Nhà cung cấp tin nhắn nhận một tin hai lần" in client.get("/admin/incidents/").text
+    assert "1 sự cố cần xem" in home(approver)
+    assert post(approver, "/admin/incidents/1/seen").status_code == 303
+    assert "sự cố cần xem" not in home(approver)
+    assert "Nhà cung cấp tin nhắn nhận một tin hai lần" in approver.get("/admin/incidents/").text
 
 
 def test_an_incident_is_seen_within_its_campaigns_scope_only(world, client):

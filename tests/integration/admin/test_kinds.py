@@ -526,21 +526,22 @@ def confirm(client, campaign):
     signed_in(client, APPROVER)
 
 
-def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_typed(client, world, running):
+def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_typed(
+    approver, world, running
+):
     path = f"/admin/campaigns/{running}/texts"
-    signed_in(client, APPROVER)
-    seen = form_of(client.get(path).text, "texts-form")
-    wrong = post(client, path, **{**seen, "c.phone": "0905", "c.answers.need_help.reply": "{ten} ơi"})
+    seen = form_of(approver.get(path).text, "texts-form")
+    wrong = post(approver, path, **{**seen, "c.phone": "0905", "c.answers.need_help.reply": "{ten} ơi"})
     assert wrong.status_code == 422
     assert 'id="error-c.answers.need_help.reply"' in wrong.text
     assert "{ten} ơi" in wrong.text
     assert 'id="error-form"' not in wrong.text
-    assert post(client, path, **{**seen, "c.question": ""}).status_code == 422
-    added = post(client, path, **{**seen, "wish": "language", "add_language": "sed"})
+    assert post(approver, path, **{**seen, "c.question": ""}).status_code == 422
+    added = post(approver, path, **{**seen, "wish": "language", "add_language": "sed"})
     assert 'name="c.languages.sed.title"' in added.text
-    assert post(client, path, **{**seen, "c.why": "Vì sức khỏe."}).status_code == 303
-    confirm(client, running)
-    late = post(client, path, **{**seen, "csrf_token": session_token(client), "c.why": "Vì mọi người."})
+    assert post(approver, path, **{**seen, "c.why": "Vì sức khỏe."}).status_code == 303
+    confirm(approver, running)
+    late = post(approver, path, **{**seen, "csrf_token": session_token(approver), "c.why": "Vì mọi người."})
     assert late.status_code == 422
     assert "Người khác vừa sửa" in late.text
     assert "Vì mọi người." in late.text

@@ -25,7 +25,7 @@ from tests.project.test_translations import QUOTED, VIETNAMESE
 from tests.support.admin_client import post, shows, signed_in
 from tests.support.permission_world import HERE
 from tests.support.tables import cases
-from tests.support.world import APPROVER, AUTHOR, LIST, number
+from tests.support.world import AUTHOR, LIST, number
 
 __all__ = ["office"]  # the fixture
 # The answer page speaks its readers' language, also where it is tried out.
@@ -235,9 +235,8 @@ def test_the_forms_own_sentences_are_english_on_an_english_page(author, person):
         assert not [said for said in reader.said if VIETNAMESE.search(said)]
 
 
-def test_an_officer_who_is_too_late_reads_it_on_the_page(client, world, person):
-    signed_in(client, APPROVER)
-    shows(post(client, "/admin/campaigns/1/approve"), 'id="faults"', status=422)
+def test_an_officer_who_is_too_late_reads_it_on_the_page(approver, world, person):
+    shows(post(approver, "/admin/campaigns/1/approve"), 'id="faults"', status=422)
 
 
 KEY = "k" * 24

@@ -83,48 +83,45 @@ def type_code(client, code):
     return client.post("/login/code", data=form).status_code
 
 
-def test_with_a_second_factor_the_password_alone_opens_nothing(client, world):
-    signed_in(client, APPROVER)
-    client.get("/admin/account/second-factor/")
-    assert post(client, "/admin/account/second-factor/", code="000000").status_code == 422
-    totp, codes = set_up(client)
+def test_with_a_second_factor_the_password_alone_opens_nothing(approver, world):
+    approver.get("/admin/account/second-factor/")
+    assert post(approver, "/admin/account/second-factor/", code="000000").status_code == 422
+    totp, codes = set_up(approver)
     used = totp.now()
-    assert type_password(client) == "/login/code?next=/admin/audit/"
-    assert not is_in(client)
-    assert type_code(client, used) == 401  # the code that turned it on has been seen on the way
-    assert type_code(client, next_code(totp)) == 303
-    assert is_in(client)
+    assert type_password(approver) == "/login/code?next=/admin/audit/"
+    assert not is_in(approver)
+    assert type_code(approver, used) == 401  # the code that turned it on has been seen on the way
+    assert type_code(approver, next_code(totp)) == 303
+    assert is_in(approver)
     # The telephone is lost: each recovery code opens once.
     for status in (303, 401):
-        type_password(client)
-        assert type_code(client, codes[0].upper()) == status
+        type_password(approver)
+        assert type_code(approver, codes[0].upper()) == status
     dump = world.one(select(User.totp_nonce).where(User.email == APPROVER))
     assert totp.secret not in str(dump)
 
 
-def test_codes_cannot_be_guessed_and_the_wait_ends(client, world):
-    signed_in(client, APPROVER)
-    totp, codes = set_up(client)
-    type_password(client)
+def test_codes_cannot_be_guessed_and_the_wait_ends(approver, world):
+    totp, codes = set_up(approver)
+    type_password(approver)
     for _ in range(WRONG_CODES):
-        assert type_code(client, "123456") == 401
-    assert type_code(client, next_code(totp)) == 429
-    type_password(client)  # another attempt with the right password is the same attempt
-    assert type_code(client, codes[1]) == 429
+        assert type_code(approver, "123456") == 401
+    assert type_code(approver, next_code(totp)) == 429
+    type_password(approver)  # another attempt with the right password is the same attempt
+    assert type_code(approver, codes[1]) == 429
     world.execute(update(User).values(wrong_code_at=datetime.now(UTC) - timedelta(minutes=16)))
-    assert type_code(client, next_code(totp)) == 303
+    assert type_code(approver, next_code(totp)) == 303
 
 
-def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(client, world, monkeypatch):
-    signed_in(client, APPROVER)
-    totp, _codes = set_up(client)
+def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(approver, world, monkeypatch):
+    totp, _codes = set_up(approver)
     assert browser(world).get("/login/code").location == "/login"
-    type_password(client)
+    type_password(approver)
     monkeypatch.setattr("admin.sign_in.CODE_WITHIN", timedelta(0))
-    assert client.get("/login/code").location == "/login"
-    form = {"code": next_code(totp), "csrf_token": token(client, "/login")}
-    assert client.post("/login/code", data=form).location == "/login"
-    assert not is_in(client)
+    assert approver.get("/login/code").location == "/login"
+    form = {"code": next_code(totp), "csrf_token": token(approver, "/login")}
+    assert approver.post("/login/code", data=form).location == "/login"
+    assert not is_in(approver)
 
 
 def test_where_it_is_required_whoever_may_see_numbers_gets_no_further_without(world):
@@ -313,12 +310,11 @@ def test_commands_help_who_cannot_get_in(client, world):
     assert APPROVER in client.get(link[0]).text
 
 
-def test_a_session_ends_after_a_day_of_work_however_busy(client, world):
+def test_a_session_ends_after_a_day_of_work_however_busy(approver, world):
     """Whoever has copied a cookie cannot keep it alive by calling now and then."""
-    signed_in(client, APPROVER)
     began = datetime.now(UTC) - ENDS_AT_LATEST
     world.execute(update(UserSession).values(began_at=began, seen_at=datetime.now(UTC)))
-    assert not is_in(client)
+    assert not is_in(approver)
 
 
 def test_exports_and_the_second_factor_ask_for_the_password_again(client, world):

@@ -324,13 +324,12 @@ def test_a_forged_host_name_stands_in_no_answer(author, world):
 
 
 @cases("/login", "/logout", "/language", "/admin/stop")
-def test_a_form_of_another_site_is_refused(client, world, path):
-    signed_in(client, APPROVER)
-    stranger = client.application.test_client()
+def test_a_form_of_another_site_is_refused(approver, world, path):
+    stranger = approver.application.test_client()
     for forged in (None, "x", token(stranger, "/login")):
         form = {"email": APPROVER, "password": PASSWORD, **({"csrf_token": forged} if forged else {})}
-        shows(client.post(path, data=form), "Biểu mẫu đã hết hạn", status=400)
-    assert is_in(client)
+        shows(approver.post(path, data=form), "Biểu mẫu đã hết hạn", status=400)
+    assert is_in(approver)
 
 
 @cases(("https://loa.example", True), ("http://loa.example", False))

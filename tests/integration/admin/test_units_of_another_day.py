@@ -20,7 +20,7 @@ from outreach.models.contacts import Contact
 from outreach.places.areas import former_units, units_of_today
 from tests.integration.admin.test_progress import answer
 from tests.integration.outreach.test_units import KON_TUM, load_kon_tum
-from tests.support.admin_client import shows, signed_in
+from tests.support.admin_client import shows
 from tests.support.goals import aim, count_people
 from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER
@@ -66,7 +66,7 @@ def lines(page):
     return {line.code or "": line for line in page.districts.lines}
 
 
-def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_units(world, client):
+def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_units(world, approver):
     load_kon_tum(world)
     settle(world, [unit.code for unit in KON_TUM])
     drive = world.drive()
@@ -103,28 +103,27 @@ def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_un
     kon_tum = next(line for line in today.districts.lines if line.name == "Phường Kon Tum")
     assert kon_tum.counts.recipients == len(came_from) > 1
     assert today.head.line.installed == before.head.line.installed
-    signed_in(client, APPROVER)
-    page = client.get(f"/admin/progress/?drive={drive}&units=2026-01-01").text
+    page = approver.get(f"/admin/progress/?drive={drive}&units=2026-01-01").text
     assert "từ ngày 1/7/2025" in page
     assert "không chia theo ước đoán" in page
-    file = client.get(f"/admin/progress/places.xlsx?drive={drive}&units=2026-01-01")
+    file = approver.get(f"/admin/progress/places.xlsx?drive={drive}&units=2026-01-01")
     rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()[1:]
     assert len(rows) == 96
     assert sum(int(row[3] or 0) for row in rows) == sum(int(row[4] or 0) for row in rows) == 51
     reach = f"/admin/campaigns/{campaign_id}/reach/"
-    assert "Theo huyện, thành phố" in client.get(reach).text
-    page = client.get(f"{reach}?units=2026-01-01").text
+    assert "Theo huyện, thành phố" in approver.get(reach).text
+    page = approver.get(f"{reach}?units=2026-01-01").text
     assert "Theo huyện" not in page
     assert f"units=2025-07-01&amp;district={kon_tum.code}" in page
     # The goal of Kon Tum is found in the units of its time.
-    assert "Tỉnh Kon Tum" in client.get(f"/admin/goals/?drive={drive}&units=2025-06-30").text
+    assert "Tỉnh Kon Tum" in approver.get(f"/admin/goals/?drive={drive}&units=2025-06-30").text
 
 
 def of(units, new):
     return [unit for unit in units.values() if new in unit.successors]
 
 
-def test_figures_of_today_are_a_range_in_the_units_of_before(world, client):
+def test_figures_of_today_are_a_range_in_the_units_of_before(world, approver):
     world.do(load_units, ["68"])
     former = former_units()
     part, other = SPLIT.successors[:2]
@@ -156,16 +155,15 @@ def test_figures_of_today_are_a_range_in_the_units_of_before(world, client):
     # What the district may hold of the 1,000 of each of today's communes.
     exact = next(line for line in before.districts.lines if line.denominator)
     assert exact.denominator % 1000 == 0
-    signed_in(client, APPROVER)
-    page = client.get(f"/admin/campaigns/{campaign_id}/reach/?units=2020-08-20").text
+    page = approver.get(f"/admin/campaigns/{campaign_id}/reach/?units=2020-08-20").text
     assert " hoặc " in page  # people of a split unit, with the places where they may live
-    assert "–" in client.get(f"/admin/progress/?campaign={campaign_id}&units=2020-08-20").text
-    goals = client.get(f"/admin/goals/?drive={drive}&units=2020-08-20").text
+    assert "–" in approver.get(f"/admin/progress/?campaign={campaign_id}&units=2020-08-20").text
+    goals = approver.get(f"/admin/goals/?drive={drive}&units=2020-08-20").text
     assert "000–" in goals
     assert "Lưu mục tiêu" not in goals  # goals are set for units of today
 
 
-def test_people_are_found_by_a_unit_that_ended(world, client):
+def test_people_are_found_by_a_unit_that_ended(world, approver):
     load_kon_tum(world)
     settle(world, [unit.code for unit in KON_TUM])
     world.do(load_units, ["51"])
@@ -185,6 +183,5 @@ def test_people_are_found_by_a_unit_that_ended(world, client):
     assert [line.name for line in perhaps.lines] == ["Y Mới"]
     in_district = [unit for unit in KON_TUM if unit.district_code == old.district_code]
     assert len(district.lines) >= min(ON_A_PAGE, len(in_district))
-    signed_in(client, APPROVER)
-    shows(client.get(f"/admin/people/?area={old.code}&units=2025-06-30"), "Ngoài ra có 1 người", old.name)
-    assert " hoặc " in client.get(f"/admin/people/?area={old.code}&units=2025-06-30&perhaps=1").text
+    shows(approver.get(f"/admin/people/?area={old.code}&units=2025-06-30"), "Ngoài ra có 1 người", old.name)
+    assert " hoặc " in approver.get(f"/admin/people/?area={old.code}&units=2025-06-30&perhaps=1").text
