@@ -109,7 +109,7 @@ def play_inbound(world: World, *, people: int, messages: int, cuts: int, seed: i
                 result.kept += len(kept)
                 result.lost += (Counter(expected) - Counter(kept)).total()
                 result.out_of_order += kept != expected and Counter(kept) == Counter(expected)
-        result.replies = session.count(Reply)
+        result.replies = world.count(Reply)
         result.unreadable = session.scalar(select(func.count()).where(Reply.raw.is_not(None))) or 0
         result.incomplete = session.scalar(select(func.count()).where(Reply.body.contains("[…]"))) or 0
     result.seconds = time.monotonic() - began

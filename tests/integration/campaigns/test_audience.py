@@ -70,7 +70,7 @@ def close_number(world, e164, *reasons, lifted=False):
         assert phone is not None
         for reason in reasons:
             if reason is OUT:
-                wish = opt_out(world, session, e164)
+                wish = opt_out(world, e164, session=session)
                 again = {"source": WishSource.SMS, "said_at": world.now, "now": world.now}
                 if lifted:
                     take_back(session, Wish.id == wish.id, **again)
@@ -458,7 +458,7 @@ def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places, seed, 
                 )
             if theirs and dice.random() < 0.1:
                 source = dice.choice([WishSource.SMS, WishSource.OFFICER])
-                opt_out(places, session, theirs[-1].e164, person.id, source=source)
+                opt_out(places, theirs[-1].e164, person.id, source=source, session=session)
     seen = Counter[Exclusion]()
     for wanted in WANTED:
         campaign_id = places.draft(**{"lists": [], **wanted})

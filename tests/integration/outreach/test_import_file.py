@@ -28,10 +28,8 @@ def bring(world, tmp_path, text=PLAIN):
 def test_the_page_shows_it_and_undoes_it(author, world, tmp_path):
     assert bring(world, tmp_path).counts["created"] == 7
     assert files(world) == []
-    assert world.all(select(AuditEvent.action).order_by(AuditEvent.id)) == [
-        "upload.receive",
-        "contacts.import",
-    ]
+    told = world.all(select(AuditEvent.action).order_by(AuditEvent.id))
+    assert told == ["login", "upload.receive", "contacts.import"]
     assert "dòng lệnh" in author.get("/admin/imports/").text
     assert "dòng lệnh" in author.get("/admin/imports/1/").text
     post(author, "/admin/imports/1/undo")

@@ -213,7 +213,7 @@ def test_a_number_that_returns_is_still_not_written_to(office, tmp_path):
         session.add(phone)
         session.flush()
         for _ in range(2):
-            wish = opt_out(office, session, number(1))
+            wish = opt_out(office, number(1), session=session)
         session.delete(phone)
         session.flush()
         again = {"source": WishSource.SMS, "said_at": office.now, "now": office.now}

@@ -92,6 +92,8 @@ def test_a_doubtful_number_taken_asks_too(office, tmp_path):
     office.do(decide_issue, first.issue.id, Decision.TAKEN)
     assert [each.issue.reason for each in waiting(office)] == ["other_commune"]
 
+
+def test_the_preview_counts_what_will_be_asked(office, tmp_path):
     (row,) = waiting(office)
     # Asked already, new, the one known.
     files = (moved(tmp_path, commune) for commune in ("Đắk La", "Đắk Ui", "Đắk Mar"))

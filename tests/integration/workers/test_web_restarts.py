@@ -12,6 +12,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
 from campaigns.models.messages import StatusEvent
@@ -93,4 +94,4 @@ def test_no_request_is_lost_while_the_web_restarts(settings, runtime):
             web.wait(timeout=60)
     assert callers.failed == []
     with runtime.db.read() as session:
-        assert session.count(StatusEvent) == callers.stored
+        assert session.scalar(select(func.count()).select_from(StatusEvent)) == callers.stored
