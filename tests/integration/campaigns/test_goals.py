@@ -29,7 +29,7 @@ PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
 def province(world):
     assert world.drive() == PROVINCE.drive
     world.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-    world.organisation("STTTT", kind=OrganisationKind.AGENCY)
+    world.organisation("STTTT", "STTTT", kind=OrganisationKind.AGENCY)
     world.officer("pn@loa.example", Role.STAFF, world.organisation())
     return world
 
