@@ -21,24 +21,96 @@ def found(*rows):
     return None if header is None else (header.columns, header.phones, header.first_row)
 
 
-def test_the_usual_list():
-    labels = [
-        "STT",
-        "Họ và tên",
-        "Năm sinh",
-        "Giới tính",
-        "Dân tộc",
-        "Thôn/Tổ dân phố",
-        "Xã/phường",
-        "SĐT",
-        "Chi hội",
-        "Ghi chú",
-    ]
-    columns = {
-        **{C.STT: 0, C.NAME: 1, C.BIRTH: 2, C.SEX: 3, C.VILLAGE: 5, C.COMMUNE: 6},
-        **{C.UNIT: 8, C.NOTE: 9},
-    }
-    assert found(labels) == (columns, (7,), 1)
+PHONES = [["Y Blưm", "0905000123"], ["A Lâu", "0913000248"]]
+SHEETS = {
+    "the usual list": (
+        [
+            [
+                "STT",
+                "Họ và tên",
+                "Năm sinh",
+                "Giới tính",
+                "Thôn/Tổ dân phố",
+                "Xã/phường",
+                "SĐT",
+                "Chi hội",
+                "Ghi chú",
+            ]
+        ],
+        (
+            {C.STT: 0, C.NAME: 1, C.BIRTH: 2, C.SEX: 3, C.VILLAGE: 4, C.COMMUNE: 5, C.UNIT: 7, C.NOTE: 8},
+            (6,),
+            1,
+        ),
+    ),
+    "ethnic origin, which is not read": ([["Họ tên", "Dân tộc", "DT", "SĐT"]], ({C.NAME: 0}, (3,), 1)),
+    "a lineage's code, which is no row to put right": (
+        [["Họ tên", "Mã dòng họ", "SĐT"]],
+        ({C.NAME: 0}, (2,), 1),
+    ),
+    "titles above the header and a line of numbers below": (
+        [
+            ["HỘI LIÊN HIỆP PHỤ NỮ", None, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"],
+            ["DANH SÁCH HỘI VIÊN CÓ SỐ ĐIỆN THOẠI, HỌ VÀ TÊN XÃ ĐẮK LA"],
+            ["Đơn vị: Xã Đắk La", None, "ĐT: 0260 3000 158"],
+            ["TT", "Họ và tên", "Điện thoại"],
+            ["(1)", "(2)", "(3)"],
+            [1.0, "Y Blưm", 905000123.0],
+        ],
+        ({C.STT: 0, C.NAME: 1}, (2,), 5),
+    ),
+    "a header of two lines": (
+        [
+            ["STT", "Họ và tên", "Năm sinh", None, "Địa chỉ", None, "SĐT"],
+            [None, None, "Nam", "Nữ", "Thôn", "Xã", None],
+            [1, "A Kiêng", 1980, None, "Thôn 1", "Đắk La", "0905000123"],
+        ],
+        ({C.STT: 0, C.NAME: 1, C.BIRTH_OF_MEN: 2, C.BIRTH_OF_WOMEN: 3, C.VILLAGE: 4, C.COMMUNE: 5}, (6,), 2),
+    ),
+    "headings of two lines with days and marks": (
+        [
+            ["STT", "Họ và", "Tên", "Điện thoại", None, "Điểm danh", "Kiểm tra"],
+            [None, "tên lót", None, "Đầu số", "Số máy", "5/5", "L1"],
+            *[[n, "Y", "Blưm", "0905", f"000 12{n}", "x", 8.0] for n in (1, 2, 3)],
+        ],
+        ({C.STT: 0, C.FAMILY_NAME: 1, C.NAME: 2}, (3, 4), 2),
+    ),
+    "an export": (
+        [["TEN_KHACH_HANG", "NGAY_SINH", "SO_DIEN_THOAI", "GHI_CHU"]],
+        ({C.NAME: 0, C.BIRTH: 1, C.NOTE: 3}, (2,), 1),
+    ),
+    "family name and given name": (
+        [["Họ và tên đệm", "Tên", "SĐT"]],
+        ({C.FAMILY_NAME: 0, C.NAME: 1}, (2,), 1),
+    ),
+    "a family name alone": ([["Họ", "SĐT"]], ({C.NAME: 0}, (1,), 1)),
+    "several columns of phones": ([["Họ tên", "SĐT 1", "SĐT 2"]], ({C.NAME: 0}, (1, 2), 1)),
+    "a single column of phones": ([["SĐT"], ["0905000123"]], ({}, (0,), 1)),
+    "phones without a heading": (
+        [
+            ["TT", "Họ tên", "Liên hệ"],
+            [1, "Y Blưm", "0905000123"],
+            [2, "A Lâu", "không có"],
+            [3, "Y Na", 913000248.0],
+        ],
+        ({C.STT: 0, C.NAME: 1}, (2,), 1),
+    ),
+    "headings in words that nobody knows": ([["Hä vµ tªn", "§iÖn tho¹i"], *PHONES], ({C.NAME: 0}, (1,), 1)),
+    "no headings": (PHONES, ({C.NAME: 0}, (1,), 0)),
+    "somebody without a phone first": ([["A Kiêng", "không có"], *PHONES], ({C.NAME: 0}, (1,), 0)),
+    "people without phones": (
+        [["TT", "Họ tên", "Thôn"], ["1", "Y Blưm", "Thôn 1"]],
+        ({C.STT: 0, C.NAME: 1, C.VILLAGE: 2}, (), 1),
+    ),
+    "a sheet that is no list": ([["Hướng dẫn"], ["Ghi đủ thông tin, không bỏ trống"]], None),
+    "nothing": ([], None),
+}
+
+
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_each_column_of_a_sheet_is_known_by_its_heading_or_by_what_it_holds(sheet):
+    rows, expected = SHEETS[sheet]
+    assert found(*rows) == expected
 
 
 @cases(
@@ -93,10 +165,6 @@ def test_names_of_the_other_columns(column, labels):
     for label in labels:
         columns, phones, _ = found(["SĐT", label, "?"])
         assert (columns, phones) == ({column: 1}, (0,)), label
-
-
-def test_ethnic_origin_is_not_read():
-    assert found(["Họ tên", "Dân tộc", "DT", "SĐT"]) == ({C.NAME: 0}, (3,), 1)
 
 
 ORIGINS = [
@@ -159,79 +227,6 @@ def test_names_languages_and_phones_are_not_taken_for_ethnic_origin():
     assert find_header([["Họ tên", "Nơi ở", "Zalo", "SĐT"], *villages]).sensitive == frozenset()
 
 
-def test_a_lineage_s_code_is_no_row_to_put_right():
-    assert found(["Họ tên", "Mã dòng họ", "SĐT"]) == ({C.NAME: 0}, (2,), 1)
-
-
-def test_titles_above_the_header_and_a_line_of_numbers_below_are_passed_over():
-    rows = [
-        ["HỘI LIÊN HIỆP PHỤ NỮ", None, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"],
-        ["DANH SÁCH HỘI VIÊN CÓ SỐ ĐIỆN THOẠI, HỌ VÀ TÊN XÃ ĐẮK LA"],
-        ["Đơn vị: Xã Đắk La", None, "ĐT: 0260 3000 158"],
-        ["TT", "Họ và tên", "Điện thoại"],
-        ["(1)", "(2)", "(3)"],
-        [1.0, "Y Blưm", 905000123.0],
-    ]
-    assert found(*rows) == ({C.STT: 0, C.NAME: 1}, (2,), 5)
-
-
-def test_a_header_of_two_lines():
-    rows = [
-        ["STT", "Họ và tên", "Năm sinh", None, "Địa chỉ", None, "SĐT"],
-        [None, None, "Nam", "Nữ", "Thôn", "Xã", None],
-        [1, "A Kiêng", 1980, None, "Thôn 1", "Đắk La", "0905000123"],
-    ]
-    columns = {
-        **{C.STT: 0, C.NAME: 1, C.BIRTH_OF_MEN: 2, C.BIRTH_OF_WOMEN: 3},
-        **{C.VILLAGE: 4, C.COMMUNE: 5},
-    }
-    assert found(*rows) == (columns, (6,), 2)
-
-
-def test_headings_of_two_lines_with_days_and_marks_and_those_of_an_export():
-    lines = [
-        ["STT", "Họ và", "Tên", "Điện thoại", None, "Điểm danh", "Kiểm tra"],
-        [None, "tên lót", None, "Đầu số", "Số máy", "5/5", "L1"],
-    ]
-    people = [[n, "Y", "Blưm", "0905", f"000 12{n}", "x", 8.0] for n in (1, 2, 3)]
-    assert found(*lines, *people) == ({C.STT: 0, C.FAMILY_NAME: 1, C.NAME: 2}, (3, 4), 2)
-    export = ["TEN_KHACH_HANG", "NGAY_SINH", "SO_DIEN_THOAI", "GHI_CHU"]
-    assert found(export) == ({C.NAME: 0, C.BIRTH: 1, C.NOTE: 3}, (2,), 1)
-
-
-def test_family_name_and_given_name_in_two_columns():
-    assert found(["Họ và tên đệm", "Tên", "SĐT"]) == ({C.FAMILY_NAME: 0, C.NAME: 1}, (2,), 1)
-    assert found(["Họ", "SĐT"]) == ({C.NAME: 0}, (1,), 1)
-
-
-def test_several_phone_columns_are_all_taken():
-    assert found(["Họ tên", "SĐT 1", "SĐT 2"]) == ({C.NAME: 0}, (1, 2), 1)
-
-
-def test_without_a_phone_heading_the_column_that_holds_phones_is_taken():
-    people = [["1", "Y Blưm", "0905000123"], ["2", "A Lâu", "không có"], ["3", "Y Hyar", 913000248.0]]
-    assert found(["TT", "Họ tên", "Liên hệ"], *people) == ({C.STT: 0, C.NAME: 1}, (2,), 1)
-
-
-def test_a_header_in_words_that_nobody_knows_goes_by_what_the_columns_hold():
-    people = [["Y Blưm", "0905000123"], ["A Lâu", "0913000248"]]
-    assert found(["Hä vµ tªn", "§iÖn tho¹i"], *people) == ({C.NAME: 0}, (1,), 1)
-    assert found(*people) == ({C.NAME: 0}, (1,), 0)
-    assert found(["A Kiêng", "không có"], *people) == ({C.NAME: 0}, (1,), 0)
-
-
-def test_a_single_column_of_phones():
-    assert found(["SĐT"], ["0905000123"]) == ({}, (0,), 1)
-
-
-def test_people_without_phones_have_a_header_that_names_no_phone():
-    assert found(["TT", "Họ tên", "Thôn"], ["1", "Y Blưm", "Thôn 1"]) == (
-        {C.STT: 0, C.NAME: 1, C.VILLAGE: 2},
-        (),
-        1,
-    )
-
-
 def test_columns_that_a_person_named_are_read_as_they_said():
     rows = [["TT", "Hội viên", "Liên lạc", "Nơi sống"], ["1", "Y Blưm", "0905000123", "Thôn 1"]]
     header = find_header(rows)
@@ -254,11 +249,6 @@ def test_headings_are_given_back_as_they_were_or_so_that_they_are_understood_wit
     assert labels == ["STT", "Họ và tên", "Năm sinh nam", "Năm sinh nữ", "SĐT", "Dân tộc"]
     again = find_header([labels, rows[2]])
     assert (again.columns, again.phones) == (find_header(rows).columns, (4,))
-
-
-def test_a_sheet_that_is_no_list_has_no_header():
-    assert found(["Hướng dẫn"], ["Ghi đủ thông tin, không bỏ trống"]) is None
-    assert found() is None
 
 
 def test_two_hundred_columns_are_read_and_more_are_refused():
