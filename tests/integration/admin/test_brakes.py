@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import replace
 from io import BytesIO
 
-import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select
 
@@ -27,12 +26,6 @@ from tests.support.world import APPROVER, AUTHOR, PASSWORD
 database_url = on_sqlite
 
 ADMINISTRATOR = "quantri@loa.example"
-
-
-@pytest.fixture(autouse=True)
-def _cheap_hashes(monkeypatch):
-    monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    users._dummy_hash.cache_clear()
 
 
 def at(address):
