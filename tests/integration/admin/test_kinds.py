@@ -311,7 +311,7 @@ def render_all(client, world, kind, agency, late):
     sent = world.all(select(Message.text).where(Message.campaign_id == campaign_id))
     _made, token = world.token(ADMINISTRATOR, name=f"Cổng {kind}")
     post(client, f"/admin/campaigns/{campaign_id}/answers")  # of a kind about health nobody is named before
-    files = build_without_issuing(world.runtime, drive.id, today, now=now)
+    files = build_without_issuing(world.runtime, drive, today, now=now)
     reach = f"/admin/campaigns/{campaign_id}/reach/"
     pages = {
         "home": "/admin/",
