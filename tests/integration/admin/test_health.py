@@ -35,13 +35,13 @@ from outreach.runtime import open_runtime
 from outreach.use_cases import enqueue_approval_mail, enqueue_send
 from tests.integration.admin.test_permission_matrix import SHOWS_NUMBERS, spellings
 from tests.support import hostile_requests
-from tests.support.admin_client import post
+from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.hostile_requests import SCRIPT, Attack
 from tests.support.permission_world import BODY, HERE, NAME, NUMBER, THERE, Office, Visitor
 from tests.support.processes import ROOT, Processes
 from tests.support.servers import both_databases
-from tests.support.world import PASSWORD
+from tests.support.world import AUTHOR, PASSWORD
 from workers.processes import create_worker
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -195,7 +195,7 @@ def test_a_program_refuses_a_database_of_another_version(settings, runtime):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_no_transaction_stands_idle_while_a_password_is_checked(author, world, monkeypatch):
+def test_no_transaction_stands_idle_while_a_password_is_checked(client, world, monkeypatch):
     """Passwords wait for each other: under load that took minutes, with a connection of the pool held by each."""
     held = []
     idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
@@ -206,7 +206,8 @@ def test_no_transaction_stands_idle_while_a_password_is_checked(author, world, m
         return True
 
     monkeypatch.setattr(users, "_hasher", SimpleNamespace(verify=check, hash=lambda _password: "x"))
-    assert post(author, "/login/confirm", password=PASSWORD).status_code == 303
+    signed_in(client, AUTHOR)
+    assert post(client, "/login/confirm", password=PASSWORD).status_code == 303
     assert held == [0, 0]
 
 
