@@ -219,20 +219,20 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
             lines = read_tokens(session, accounts.find_user(session, email))
         found = [
             {
-                "id": line.token.id,
-                "name": line.token.name,
-                "organisation": line.organisation,
-                "rights": line.token.rights,
-                "sandbox": line.token.is_sandbox,
+                "id": line.id,
+                "name": line.name,
+                "organisation": line.organisation.name,
+                "rights": line.rights,
+                "sandbox": line.is_sandbox,
                 "is_open": line.is_open(now),
-                "expires_at": line.token.expires_at.isoformat(),
-                "last_used_at": line.token.last_used_at.isoformat() if line.token.last_used_at else None,
+                "expires_at": line.expires_at.isoformat(),
+                "last_used_at": line.last_used_at.isoformat() if line.last_used_at else None,
             }
             for line in lines
         ]
         closed = ", " + _("hết hạn hoặc đã thu hồi")
         says = [
-            f"{line.token.id} {line.token.name} ({line.organisation}): {', '.join(line.token.rights)}"
+            f"{line.id} {line.name} ({line.organisation.name}): {', '.join(line.rights)}"
             + ("" if line.is_open(now) else closed)
             for line in lines
         ]

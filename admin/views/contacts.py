@@ -404,6 +404,7 @@ class ContactsView(AdminPage):
             begin = max(0, request.args.get("from", 0, type=int))
             context = {
                 "origins": contact.read_origins(session, contact_id, user=user),
+                "kept_values": contact.read_values(session, contact_id),
                 "talks": talks,
                 "requests": [each for each in requests if not each.request.done_at],
                 "consents": list({each.purpose: each for each in reversed(consents)}.values()),

@@ -6,14 +6,14 @@ A request that writes is done once for each idempotency key, or in a sandbox tha
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
@@ -28,18 +28,6 @@ from outreach.use_cases import use_case
 PREFIX = "loa_"
 LONGEST_NAME = 80
 MOST_DAYS = 730
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRow:
-    """Token with the names of its organisation and of its creator."""
-
-    token: ApiToken
-    organisation: str
-    made_by: str
-
-    def is_open(self, now: datetime) -> bool:
-        return self.token.ended_at is None and self.token.expires_at > now
 
 
 def digest(token: str) -> str:
@@ -113,17 +101,11 @@ def end_tokens(session: Session, *, actor_id: int | None, now: datetime, made_by
     return len(tokens)
 
 
-def read_tokens(session: Session, user: User) -> list[TokenRow]:
+def read_tokens(session: Session, user: User) -> Sequence[ApiToken]:
     """Return the tokens that an administrator or auditor may see, newest first. Raises NotAllowed."""
     require_role(user, Role.AUDITOR)
-    rows = session.execute(
-        select(ApiToken, Organisation.name, User.shown_name)
-        .join(Organisation, Organisation.id == ApiToken.organisation_id)
-        .join(User, User.id == ApiToken.made_by)
-        .where(visible_to(session, user, ApiToken.organisation_id))
-        .order_by(ApiToken.id.desc())
-    )
-    return [TokenRow(*row) for row in rows]
+    query = select(ApiToken).options(joinedload(ApiToken.organisation)).order_by(ApiToken.id.desc())
+    return session.scalars(query.where(visible_to(session, user, ApiToken.organisation_id))).all()
 
 
 # The last use is stored once a minute, to save a write for each request.

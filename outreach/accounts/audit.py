@@ -28,7 +28,7 @@ from sqlalchemy import Select, event, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import BaseWithId, advance, count_rows, installation_of, set_columns
+from outreach.core.db import BaseWithId, advance, columns_of, count_rows, installation_of, set_columns
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
@@ -297,21 +297,6 @@ def _read_chain(session: Session) -> Iterator[audit_chain.ChainEntry]:
 ON_A_PAGE = 20
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """Action in the audit log. `who` is "" for the system or a command."""
-
-    id: int
-    at: datetime
-    who: str
-    action: str
-    subject: str
-    details: dict[str, Any]
-    origin: str
-    changes: dict[str, Any]  # field: [before, after]
-    is_emptied: bool  # there were changes, and they are gone, as by an erasure
-
-
 def read_journal(
     session: Session,
     user: User,
@@ -322,14 +307,21 @@ def read_journal(
     origin: str = "",
     day: datetime | None = None,
     before: int | None = None,
-) -> tuple[list[AuditRow], bool]:
+) -> tuple[Sequence[Any], bool]:
     """Return a page of the audit log, latest first, and whether there are earlier entries.
 
+    `who` is None for the system or a command; `is_emptied`: there were changes, and they are gone, as by an erasure.
     Without the whole scope only what users of the user's own organisations did. `day` is the first moment of
     the day; `before` the id of the last entry shown.
     """
+    is_emptied = (AuditEvent.values_digest != "") & AuditValues.salt.is_(None)
     query = (
-        select(AuditEvent, User.shown_name, AuditValues)
+        select(
+            *columns_of(AuditEvent, "id at action subject details origin"),
+            User.shown_name.label("who"),
+            AuditValues.changes,
+            is_emptied.label("is_emptied"),
+        )
         .outerjoin(User, User.id == AuditEvent.actor_id)
         .outerjoin(AuditValues, AuditValues.event_id == AuditEvent.id)
         .where(visible_to(session, user, User.organisation_id))
@@ -342,20 +334,7 @@ def read_journal(
         query = query.where(AuditEvent.at >= day, AuditEvent.at < day + timedelta(days=1))
     if before is not None:
         query = query.where(AuditEvent.id < before)
-    entries = [
-        AuditRow(
-            event.id,
-            event.at,
-            by,
-            event.action,
-            event.subject,
-            event.details,
-            event.origin,
-            (values.changes if values else None) or {},
-            bool(event.values_digest) and (values is None or values.salt is None),
-        )
-        for event, by, values in session.execute(query)
-    ]
+    entries = session.execute(query).all()
     return entries[:ON_A_PAGE], len(entries) > ON_A_PAGE
 
 

@@ -3,7 +3,7 @@
 The origins of a contact are the lists that contain it, each with its file, its row and its legal basis.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -26,14 +26,13 @@ from outreach.contacts.wishes import (
     standing,
     take_back,
 )
-from outreach.core.db import change_rows, is_set
+from outreach.core.db import change_rows, columns_of, is_set
 from outreach.models.accounts import Area, AreaLevel, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
     KeptValue,
-    LegalBasis,
     ListImport,
     Membership,
     Phone,
@@ -430,40 +429,20 @@ def read_note(note: str) -> str:
     return note
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """List that contains a contact, with the import and the row that added it."""
-
-    list_id: int
-    name: str
-    organisation: str
-    unit: str
-    file_name: str | None
-    imported_at: datetime | None
-    row: int | None
-    basis: LegalBasis | None
-    basis_since: str | None
-    values: dict[str, str]  # kept for texts, by the field's name
-
-
-def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origin]:
+def read_origins(session: Session, contact_id: int, *, user: User) -> Sequence[Any]:
     """Return the lists that contain a contact, as far as the user may see them."""
     return origins_in(session, contact_id, lists=visible_lists(session, user))
 
 
-def origins_in(session: Session, contact_id: int, *, lists: Collection[int] | None) -> list[Origin]:
-    """Return a contact's origins among these lists; None means the lists of all organisations."""
+def origins_in(session: Session, contact_id: int, *, lists: Collection[int] | None) -> Sequence[Any]:
+    """Return which of these lists, with None of all, contain a contact, with the import and the row that added it."""
     query = (
         select(
-            ContactList.id,
-            ContactList.name,
-            Organisation.name,
-            Membership.unit,
-            ListImport.file_name,
-            ListImport.imported_at,
-            Membership.row,
-            ContactList.basis,
-            ContactList.basis_since,
+            ContactList.id.label("list_id"),
+            Organisation.name.label("organisation"),
+            *columns_of(ContactList, "name basis basis_since"),
+            *columns_of(Membership, "unit row"),
+            *columns_of(ListImport, "file_name imported_at"),
         )
         .join(ContactList, ContactList.id == Membership.list_id)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
@@ -473,10 +452,15 @@ def origins_in(session: Session, contact_id: int, *, lists: Collection[int] | No
     )
     if lists is not None:
         query = query.where(Membership.list_id.in_(lists))
+    return session.execute(query).all()
+
+
+def read_values(session: Session, contact_id: int) -> dict[int, dict[str, str]]:
+    """Return the values that lists keep of a contact for texts, by list and the field's name."""
     kept = select(KeptValue.list_id, KeptValue.name, KeptValue.value).where(
         KeptValue.contact_id == contact_id
     )
     values: dict[int, dict[str, str]] = {}
     for list_id, name, value in session.execute(kept.order_by(KeptValue.import_id, KeptValue.name)):
         values.setdefault(list_id, {})[name] = value
-    return [Origin(*row, values.get(row[0], {})) for row in session.execute(query)]
+    return values

@@ -4,9 +4,9 @@ What each import states of a phone is noted, a spelling that the register does n
 language of these phones, and that of every later row written so; nobody loses the language that a list gave, until that is undone.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, String, delete, exists, func, literal, select
 from sqlalchemy.orm import Session
@@ -19,15 +19,6 @@ from outreach.models.contacts import Language, LanguageSpelling, ListImport, Pho
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
 from outreach.rules.languages import NAMES, VIETNAMESE, language_code, spelling_key
 from outreach.use_cases import use_case
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSpelling:
-    """Spelling that waits for an answer, and of how many phones it is the language."""
-
-    id: int
-    text: str
-    phones: int
 
 
 def read_offered(session: Session) -> dict[str, str]:
@@ -44,17 +35,16 @@ def read_own_spellings(session: Session) -> dict[str, str]:
     return {key: code for key, code in settled if code}
 
 
-def read_open_spellings(session: Session) -> list[OpenSpelling]:
-    """Return the spellings that wait for an answer, those of most phones first."""
-    phones = func.count(PhoneLanguage.phone_id.distinct())
-    rows = session.execute(
+def read_open_spellings(session: Session) -> Sequence[Any]:
+    """Return the spellings that wait for an answer, each with the number of its `phones`, those of most first."""
+    phones = func.count(PhoneLanguage.phone_id.distinct()).label("phones")
+    return session.execute(
         select(LanguageSpelling.id, LanguageSpelling.text, phones)
         .outerjoin(PhoneLanguage, PhoneLanguage.spelling_id == LanguageSpelling.id)
         .where(LanguageSpelling.code.is_(None))
         .group_by(LanguageSpelling.id, LanguageSpelling.text)
         .order_by(phones.desc(), LanguageSpelling.id)
-    )
-    return [OpenSpelling(*row) for row in rows]
+    ).all()
 
 
 def remember_languages(

@@ -4,8 +4,8 @@ The legal basis is why the contacts of a list may be messaged, and since when. W
 log.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.directory import require_all_people
+from outreach.core.db import columns_of
 from outreach.models.accounts import Area, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
@@ -32,70 +33,27 @@ LONGEST_NAME = 120
 _OPEN_STATES = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
 
 
-@dataclass(frozen=True, slots=True)
-class ListRow:
-    """List with its counts."""
-
-    id: int
-    name: str
-    organisation_id: int
-    organisation: str
-    people: int
-    imports: int
-    last_import: datetime | None
-    basis: LegalBasis | None
-    basis_since: str | None
-    basis_note: str
-    archived_at: datetime | None
-    fields: list[str]  # names of the columns whose values go into texts
-
-
-def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[ListRow]:
-    """Return the lists that a user may see, by organisation and name; or only the one with `list_id`."""
+def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[Any]:
+    """Return the lists that a user may see with their counts, by organisation and name; or the one with `list_id`."""
+    of_list = ListImport.list_id == ContactList.id
+    people = select(func.count()).select_from(Membership).where(Membership.list_id == ContactList.id)
     query = (
-        select(ContactList, Organisation.name)
+        select(
+            *columns_of(
+                ContactList, "id name organisation_id basis basis_since basis_note archived_at fields"
+            ),
+            Organisation.name.label("organisation"),
+            people.scalar_subquery().label("people"),
+            select(func.count()).select_from(ListImport).where(of_list).scalar_subquery().label("imports"),
+            select(func.max(ListImport.imported_at)).where(of_list).scalar_subquery().label("last_import"),
+        )
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .where(visible_to(session, user, ContactList.organisation_id), ~ContactList.hidden)
     )
     if list_id is not None:
         query = query.where(ContactList.id == list_id)
-    rows = sorted(
-        session.execute(query).all(),
-        key=lambda row: (vietnamese_order(row[1]), vietnamese_order(row[0].name)),
-    )
-    ids = [contact_list.id for contact_list, _ in rows]
-    people = dict(
-        session.execute(
-            select(Membership.list_id, func.count())
-            .where(Membership.list_id.in_(ids))
-            .group_by(Membership.list_id)
-        ).all()
-    )
-    imports = {
-        list_id: (count, last)
-        for list_id, count, last in session.execute(
-            select(ListImport.list_id, func.count(), func.max(ListImport.imported_at))
-            .where(ListImport.list_id.in_(ids))
-            .group_by(ListImport.list_id)
-        )
-    }
-    return [
-        ListRow(
-            id=contact_list.id,
-            name=contact_list.name,
-            organisation_id=contact_list.organisation_id,
-            organisation=organisation,
-            people=people.get(contact_list.id, 0),
-            imports=imports.get(contact_list.id, (0, None))[0],
-            last_import=imports.get(contact_list.id, (0, None))[1],
-            basis=contact_list.basis,
-            basis_since=contact_list.basis_since,
-            basis_note=contact_list.basis_note,
-            archived_at=contact_list.archived_at,
-            fields=contact_list.fields,
-        )
-        for contact_list, organisation in rows
-    ]
+    rows = session.execute(query).all()
+    return sorted(rows, key=lambda row: (vietnamese_order(row.organisation), vietnamese_order(row.name)))
 
 
 def read_names(session: Session, user: User) -> list[tuple[int, str, str]]:

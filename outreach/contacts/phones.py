@@ -5,7 +5,6 @@ again. A new phone is suppressed from the start if its number was suppressed bef
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from outreach.contacts.directory import visible_lists
 from outreach.contacts.suppressions import hashes_of, lift_suppressions, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
 from outreach.core.db import (
+    columns_of,
     insert_rows,
     is_postgresql,
     lock_until_end,
@@ -147,33 +147,20 @@ def remove_number(
         add_number(session, contact_id, right_number, user=user, now=now)
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedNumber:
-    """Former number of a contact, with who removed it and why."""
-
-    e164: str
-    by: str
-    note: str
-    removed_at: datetime
-    restored_at: datetime | None
-
-
-def read_removed(session: Session, contact_id: int) -> list[RemovedNumber]:
-    """Return a contact's former numbers, latest first.
+def read_removed(session: Session, contact_id: int) -> Sequence[Any]:
+    """Return a contact's former numbers, latest first, with who removed each and why.
 
     Without a scope check: the caller must have found the contact for the user.
     """
-    rows = session.execute(
-        select(Phone.e164, User.shown_name, RemovedPhone)
+    return session.execute(
+        select(
+            Phone.e164, User.shown_name.label("by"), *columns_of(RemovedPhone, "note removed_at restored_at")
+        )
         .join(RemovedPhone, RemovedPhone.phone_id == Phone.id)
         .outerjoin(User, User.id == RemovedPhone.removed_by)
         .where(RemovedPhone.contact_id == contact_id)
         .order_by(RemovedPhone.id.desc())
-    )
-    return [
-        RemovedNumber(e164, by, removed.note, removed.removed_at, removed.restored_at)
-        for e164, by, removed in rows
-    ]
+    ).all()
 
 
 def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, int]]:

@@ -299,6 +299,9 @@ class ApiToken(BaseWithId):
     organisation: Mapped[Organisation] = relationship()
     maker: Mapped[User] = relationship()
 
+    def is_open(self, now: datetime) -> bool:
+        return self.ended_at is None and self.expires_at > now
+
 
 class ApiRequest(BaseWithId):
     """Request of another system that made a row, by its idempotency key: a repeat finds the row."""

@@ -8,7 +8,7 @@ from campaigns.models.privacy import RequestKind
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import record_request
 from campaigns.privacy.retention import erase_contact
-from outreach.contacts.contact import read_origins
+from outreach.contacts.contact import read_values
 from outreach.imports.change_list import merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
@@ -70,8 +70,8 @@ def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(
         ("Hội viên", "A Thun", "nơi hẹn", "Thôn 1"),
         ("Hội viên", "Y Hlan", "giờ hẹn", "7h"),
     ]
-    origins = office.read(read_origins, contact_id(office, "A Thun"))
-    assert [origin.values for origin in origins] == [{"giờ hẹn": "9h", "nơi hẹn": "Thôn 1"}]
+    kept = office.read(read_values, contact_id(office, "A Thun"))
+    assert [*kept.values()] == [{"giờ hẹn": "9h", "nơi hẹn": "Thôn 1"}]
     undo_import(office.runtime, 2)
     assert values(office) == [("Hội viên", "A Thun", "giờ hẹn", "8h")]
     assert fields(office) == ["giờ hẹn"]
