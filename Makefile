@@ -150,7 +150,7 @@ check-image: image  ## a container of the image, from `loa setup` to a campaign 
 	$(VENV)/bin/python -m tests.drills.installation --container
 
 check-bare: environment-dev  ## the installation guide typed on a bare Debian, upgraded and restored: as root; ARGS="--earlier COMMIT" upgrades that version, ARGS=--readme types the two commands of the README
-	$(VENV)/bin/python -m deploy.bare_machine $(ARGS)
+	$(VENV)/bin/python -m tests.drills.bare_machine $(ARGS)
 
 clean:  ## remove the environment and caches; the data in var/ stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
@@ -163,4 +163,4 @@ environment-dev:
 	@$(or $(PYTHON),python3) deploy/environment.py requirements-dev.txt
 
 chromium:
-	@$(or $(PYTHON),python3) deploy/chromium.py
+	@$(or $(PYTHON),python3) tests/browser/chromium.py

@@ -1,7 +1,7 @@
 """SMS gateway simulator for training, tests and trials: Twilio's REST API, with training phones.
 
 It runs as its own process (`python -m simulator`, docs/simulator.md); the rest of the project uses it exactly as Twilio.
-Only tests import from here: `testing.running_simulator`. Nothing is ever sent to another machine.
+Nothing imports from here; tests start it by `tests/support/simulator.py`. Nothing is ever sent to another machine.
 
 settings        faults of the gateway and habits of residents, adjustable while it runs
 messages        the messages, their store and the journal on disk

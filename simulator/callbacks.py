@@ -141,11 +141,11 @@ class Poster:
     async def _send(self, session: aiohttp.ClientSession, post: Post) -> int | None:
         """Return the HTTP status; 0 without an answer; None if the URL is not on this machine."""
         try:
-            destination = find_destination(post.url, public_url=self._public_url, local_url=self.local_url)
+            target, added = find_destination(post.url, public_url=self._public_url, local_url=self.local_url)
         except NotThisMachine as error:
             log.warning("refused a %s POST to %s: only this machine is ever called", post.purpose, error)
             return None
-        headers = {"Content-Type": "application/x-www-form-urlencoded", **destination.headers}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **added}
         if post.is_signed:
             headers["X-Twilio-Signature"] = sign(post.url, post.params, auth_token=self._auth_token)
             headers["User-Agent"] = "TwilioProxy/1.1"
@@ -153,7 +153,7 @@ class Poster:
             fields, is_get = urlencode(post.params), post.method == "GET"
             async with session.request(
                 post.method,
-                URL(f"{destination.url}?{fields}" if is_get else destination.url, encoded=True),
+                URL(f"{target}?{fields}" if is_get else target, encoded=True),
                 data=None if is_get else fields.encode("ascii"),
                 headers=headers,
                 allow_redirects=False,
@@ -170,14 +170,6 @@ class NotThisMachine(Exception):
     """URL of another machine, or invalid; `str()` is its host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """URL to which a POST is really sent, with additional headers."""
-
-    url: str
-    headers: Mapping[str, str]
-
-
 def is_this_machine(url: str) -> bool:
     """Check for an http(s) URL on the loopback interface; of host names, only localhost counts."""
     try:
@@ -190,10 +182,10 @@ def is_this_machine(url: str) -> bool:
         return False
 
 
-def find_destination(url: str, *, public_url: str, local_url: str) -> Destination:
-    """Return the destination on this machine for `url`. Raises NotThisMachine."""
+def find_destination(url: str, *, public_url: str, local_url: str) -> tuple[str, dict[str, str]]:
+    """Return the URL on this machine for `url`, with the headers that a proxy adds. Raises NotThisMachine."""
     if is_this_machine(url):
-        return Destination(url, {})
+        return url, {}
     try:
         target, public = urlsplit(url), urlsplit(public_url)
     except ValueError as error:
@@ -201,15 +193,12 @@ def find_destination(url: str, *, public_url: str, local_url: str) -> Destinatio
     if public_url and _origin(target) == _origin(public) and is_this_machine(local_url):
         local = urlsplit(local_url)
         local_target = target._replace(scheme=local.scheme, netloc=local.netloc)
-        return Destination(
-            local_target.geturl(),
-            {
-                "Host": target.netloc,
-                "X-Forwarded-Host": target.netloc,
-                "X-Forwarded-Proto": target.scheme,
-                "X-Forwarded-For": "127.0.0.1",
-            },
-        )
+        return local_target.geturl(), {
+            "Host": target.netloc,
+            "X-Forwarded-Host": target.netloc,
+            "X-Forwarded-Proto": target.scheme,
+            "X-Forwarded-For": "127.0.0.1",
+        }
     raise NotThisMachine(target.hostname or "?")
 
 

@@ -32,12 +32,12 @@ from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_eve
 from outreach import use_cases
 from outreach.accounts.audit import is_due as audit_head_is_due
 from outreach.accounts.audit import send_head
-from outreach.accounts.invitations import mail_invitation as mail_link
-from outreach.accounts.invitations import mail_reset as mail_new_password
+from outreach.accounts.invitations import mail_link
 from outreach.accounts.notices import mail_notice
 from outreach.accounts.village_officers import mail_code
 from outreach.core.db import database_now
 from outreach.core.job_queue import SEND, once_every
+from outreach.core.signed_tokens import TokenPurpose
 from outreach.imports import do_not_call
 from outreach.imports.exchange import EVERY_S, exchange_wishes
 from outreach.imports.uploads import UploadContext, remove_ended, remove_unconfirmed, uploads_to_process
@@ -245,12 +245,12 @@ def count_reach_job(campaign_id: int) -> dict[str, int]:
 
 def invitation_mail_job(user_id: int) -> dict[str, int]:
     """Mail a user the link to choose a password."""
-    return {"mailed": mail_link(runtime().db, runtime().settings, user_id)}
+    return {"mailed": mail_link(runtime().db, runtime().settings, user_id, TokenPurpose.INVITATION)}
 
 
 def reset_mail_job(user_id: int) -> dict[str, int]:
     """Mail a link to a user who has forgotten the password; 0 mailed if there is no such user."""
-    return {"mailed": mail_new_password(runtime().db, runtime().settings, user_id)}
+    return {"mailed": mail_link(runtime().db, runtime().settings, user_id, TokenPurpose.RESET)}
 
 
 def code_mail_job(officer_id: int) -> dict[str, int]:

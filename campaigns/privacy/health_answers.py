@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult
@@ -24,7 +24,7 @@ from campaigns.models.replies import Answer, Case, InstallReport, Reply
 from campaigns.privacy.retention import IN_FLIGHT, empty_messages, erase_texts, may_wait, recipients_to_answer
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
-from outreach.core.db import Database, insert_new, rows_table, set_columns, values_subquery
+from outreach.core.db import Database, count_rows, insert_new, rows_table, set_columns, values_subquery
 from outreach.models.contacts import PersonMerge, Phone, Wish
 from outreach.rules.identity import ERASED
 from outreach.rules.phone_numbers import operator_of
@@ -52,15 +52,9 @@ def drives_due(session: Session, *, days: int, now: datetime) -> list[int]:
 
 def count_people(session: Session, *, days: int, now: datetime) -> int:
     """Return from how many people `separate_health_answers` would separate answers now; nothing is changed."""
-    drives = drives_due(session, days=days, now=now)
-    return (
-        session.scalar(
-            select(func.count(Recipient.contact_id.distinct()))
-            .join(Campaign, Campaign.id == Recipient.campaign_id)
-            .where(Campaign.drive_id.in_(drives), Campaign.is_health)
-        )
-        or 0
-    )
+    people = select(Recipient.contact_id).join(Campaign, Campaign.id == Recipient.campaign_id)
+    of_drives = (Campaign.drive_id.in_(drives_due(session, days=days, now=now)), Campaign.is_health)
+    return count_rows(session, people.where(*of_drives, Recipient.contact_id.is_not(None)).distinct())
 
 
 def separate_health_answers(db: Database, *, days: int, now: datetime) -> int:

@@ -43,17 +43,6 @@ _PENDING = "audit.pending"
 _origin: ContextVar[str] = ContextVar("audit_origin", default="")
 
 
-@dataclass(frozen=True)
-class _Entry:
-    at: datetime
-    actor_id: int | None
-    origin: str
-    action: str
-    subject: str
-    details: dict[str, Any]
-    changes: dict[str, Any]
-
-
 def set_origin(origin: str) -> None:
     """Set from where this thread acts: the address of a request, or COMMAND."""
     _origin.set(origin[:64])
@@ -93,9 +82,10 @@ def record_change(
     if not isinstance(subject, str) and subject.id is None:
         session.flush()
     name = subject if isinstance(subject, str) else f"{subject.__tablename__}:{subject.id}"
+    who_and_where = {"at": now, "actor_id": actor_id, "origin": _origin.get()}
+    entry = {**who_and_where, "action": action, "subject": name, "details": _as_stored(details)}
     stored = _as_stored({field: list(pair) for field, pair in changes.items()})
-    entry = _Entry(now, actor_id, _origin.get(), action, name, _as_stored(details), stored)
-    session.info.setdefault(_PENDING, []).append(entry)
+    session.info.setdefault(_PENDING, []).append((entry, stored))
 
 
 def change(
@@ -155,7 +145,7 @@ def empty_values(session: Session, ids: Sequence[int] | Select[Any], *, now: dat
 def _append_pending(session: Session) -> None:
     if session.in_nested_transaction():  # a sandbox's: the head is locked at the whole one's end alone
         return
-    entries: list[_Entry] = session.info.pop(_PENDING, [])
+    entries: list[tuple[dict[str, Any], dict[str, Any]]] = session.info.pop(_PENDING, [])
     if not entries:
         return
     session.flush()
@@ -163,18 +153,17 @@ def _append_pending(session: Session) -> None:
     # If a row was inserted behind the last one by other means, actions must still be possible.
     last_id = max(head.last_id, session.scalar(select(func.max(AuditEvent.id))) or 0)
     previous, values, key = head.hash, [], newest_key(installation_of(session).audit_keys)
-    for entry in entries:
+    for entry, changes in entries:
         last_id += 1
         salt = secrets.token_hex(16)
-        values_digest = audit_chain.digest(salt, entry.changes) if entry.changes else ""
-        parts: dict[str, Any] = {"id": last_id, **vars(entry), "values_digest": values_digest}
-        del parts["changes"]
+        values_digest = audit_chain.digest(salt, changes) if changes else ""
+        parts: dict[str, Any] = {"id": last_id, **entry, "values_digest": values_digest}
         entry_hash = audit_chain.hash_entry(previous, key=key, **parts)
         session.add(
             AuditEvent(**parts, previous=previous, hash=entry_hash, key_id=key_id(key) if key else "")
         )
-        if entry.changes:
-            values.append(AuditValues(event_id=last_id, salt=salt, changes=entry.changes))
+        if changes:
+            values.append(AuditValues(event_id=last_id, salt=salt, changes=changes))
         previous = entry_hash
     head.last_id, head.hash = last_id, previous
     session.flush()

@@ -75,21 +75,11 @@ def choose_password(session: Session, token: str, password: str, *, secret_key: 
     return user
 
 
-def mail_invitation(db: Database, settings: Settings, user_id: int) -> int:
-    """Mail an invitation. Returns 0 if no mail server is set or the user is gone or disabled."""
-    return _mail(db, settings, user_id, TokenPurpose.INVITATION)
+def mail_link(db: Database, settings: Settings, user_id: int, purpose: TokenPurpose) -> int:
+    """Mail an invitation, or a reset link to who has forgotten the password.
 
-
-def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
-    """Mail a reset link to a user who has forgotten the password. Returns 0 as `mail_invitation` does."""
-    mailed = _mail(db, settings, user_id, TokenPurpose.RESET)
-    if mailed:
-        with db.write() as session:
-            audit.record(session, "user.forgot", f"users:{user_id}", None, datetime.now(UTC))
-    return mailed
-
-
-def _mail(db: Database, settings: Settings, user_id: int, purpose: TokenPurpose) -> int:
+    Returns 0 if no mail server is set or the user is gone or disabled.
+    """
     with db.read() as session:
         user = session.get(User, user_id)
         if user is None or not _may_choose(session, user) or not settings.smtp_url:
@@ -97,7 +87,11 @@ def _mail(db: Database, settings: Settings, user_id: int, purpose: TokenPurpose)
         to, link = user.email, link_for(user, settings, purpose)
     is_reset = purpose is TokenPurpose.RESET
     subject, body = (_RESET_SUBJECT, _RESET_BODY) if is_reset else (_SUBJECT, _BODY)
-    return send_mail(settings.smtp_url, to=[to], subject=subject, body=body.format(link=link))
+    mailed = send_mail(settings.smtp_url, to=[to], subject=subject, body=body.format(link=link))
+    if mailed and is_reset:
+        with db.write() as session:
+            audit.record(session, "user.forgot", f"users:{user_id}", None, datetime.now(UTC))
+    return mailed
 
 
 def _may_choose(session: Session, user: User) -> bool:

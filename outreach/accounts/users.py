@@ -16,14 +16,14 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
-from outreach.core.db import count_rows, set_columns
+from outreach.core.db import count_rows, delete_rows, set_columns
 from outreach.models.accounts import (
     Area,
     AreaLevel,
@@ -53,9 +53,7 @@ def begin_session(
     session: Session, user_id: int, *, address: str, user_agent: str, now: datetime
 ) -> UserSession:
     """Sign a user in on a device. Sessions that ended long ago are removed, with their addresses."""
-    session.execute(
-        delete(UserSession).where(UserSession.user_id == user_id, UserSession.seen_at < now - KEPT_FOR)
-    )
+    delete_rows(session, UserSession, UserSession.user_id == user_id, UserSession.seen_at < now - KEPT_FOR)
     user_session = UserSession(
         key=secrets.token_urlsafe(16),
         user_id=user_id,

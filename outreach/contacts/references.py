@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, case, delete, insert, select
+from sqlalchemy import Select, case, insert, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import change_rows, lock_until_end, values_subquery
+from outreach.core.db import delete_rows, lock_until_end, values_subquery
 from outreach.models.contacts import ContactList, ContactPhone, ContactReference, Membership, Phone
 from outreach.rules.errors import NotFound, or_raise
 from outreach.rules.phone_numbers import read_phone_cell
@@ -40,12 +40,8 @@ def set_references(session: Session, organisation_id: int, contacts: Mapping[str
     """Store whom references mean; one that meant somebody else means this person from now on."""
     if not contacts:
         return
-    change_rows(
-        session,
-        delete(ContactReference).where(
-            ContactReference.organisation_id == organisation_id, ContactReference.reference.in_(contacts)
-        ),
-    )
+    named = (ContactReference.organisation_id == organisation_id, ContactReference.reference.in_(contacts))
+    delete_rows(session, ContactReference, *named)
     session.execute(
         insert(ContactReference),
         [

@@ -18,7 +18,6 @@ from sqlalchemy import (
     any_,
     cast,
     column,
-    delete,
     exists,
     literal,
     or_,
@@ -31,7 +30,7 @@ from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import lock_phones, newest_hasher
 from outreach.core.db import (
-    change_rows,
+    delete_rows,
     insert_new,
     is_postgresql,
     is_set,
@@ -311,9 +310,7 @@ def disown_wishes(session: Session, contact_id: int, phone_id: int) -> None:
     said = select(WishNumber.wish_id).join(Wish, Wish.id == WishNumber.wish_id)
     is_theirs = Wish.source.in_(NAMES_PERSON - {WishSource.OFFICER})
     said = said.where(WishNumber.phone_id == phone_id, ~is_theirs)
-    change_rows(
-        session, delete(WishPerson).where(WishPerson.contact_id == contact_id, WishPerson.wish_id.in_(said))
-    )
+    delete_rows(session, WishPerson, WishPerson.contact_id == contact_id, WishPerson.wish_id.in_(said))
 
 
 def _add_people(session: Session, rows: Collection[tuple[int, int]]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from admin.demo.load_demo import PASSWORD
-from deploy.chromium import find_chromium
+from tests.browser.chromium import find_chromium
 from tests.browser.fixtures import seed_site
 from tests.browser.page_checks import DESK, Visit
 from tests.browser.running_site import running_office

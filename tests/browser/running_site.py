@@ -17,8 +17,8 @@ from deploy.redis_server import find_port
 from outreach.core.schema import upgrade
 from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
-from simulator.testing import RunningSimulator, running_simulator
 from tests.support.processes import ROOT, environment_of
+from tests.support.simulator import RunningSimulator, running_simulator
 
 PEOPLE = 600
 STARTING = 120.0  # seconds

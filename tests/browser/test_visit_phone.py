@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from campaigns.models.activities import VisitResult
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import SentResult, receive_results
-from deploy.chromium import find_chromium
 from outreach.accounts.users import find_user
 from outreach.accounts.village_officers import shut_out
+from tests.browser.chromium import find_chromium
 from tests.browser.conftest import FLAGS
 from tests.browser.page_checks import find_faults, find_foreign_words
 from tests.browser.visit_phone import (

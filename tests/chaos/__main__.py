@@ -40,11 +40,11 @@ from outreach.contacts.contact import Closing, suppress_number
 from outreach.core.schema import upgrade
 from outreach.models.contacts import Phone
 from outreach.runtime import open_runtime
-from simulator.testing import running_simulator
 from tests.chaos.clocks import Clocks, NoCompiler, build_clocks, come_to_midnight, go_on_at
 from tests.drills.ground import count_wrong
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
+from tests.support.simulator import running_simulator
 from tests.support.world import AUTHOR, World
 
 LEASE_S, RECONCILE_S, LIST_DELAY_S = 8.0, 2.0, 3.0

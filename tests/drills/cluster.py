@@ -24,12 +24,12 @@ from pathlib import Path
 
 import psycopg
 
-from simulator.testing import running_simulator
 from tests.drills.ground import count_wrong, new_folder, open_world, tell_result
 from tests.drills.hosts import WEB_PORT, seen_from_elsewhere
 from tests.drills.namespaces import NET, NOT_HERE, Hosts, address, play_inside
 from tests.support.processes import ROOT, Processes, simulator_settings
 from tests.support.servers import STARTING, copy_programs, find_postgres, start_redis
+from tests.support.simulator import running_simulator
 from tests.support.wait_until import wait_until
 
 FRONT, DATABASES, WEBS, WORKERS = 0, (1, 2), (3, 4), (5, 6)

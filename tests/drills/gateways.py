@@ -51,12 +51,12 @@ from outreach.models.accounts import Role
 from outreach.models.contacts import Phone
 from outreach.models.office import ENVIRONMENT
 from outreach.rules.errors import WrongState
-from simulator.testing import RunningSimulator, running_simulator
 from tests.chaos.clocks import come_to_midnight, go_on_at, seconds_until
 from tests.drills.ground import count_wrong, new_folder, open_world, running_servers
 from tests.support.line import Line
 from tests.support.processes import simulator_settings
 from tests.support.servers import create_database
+from tests.support.simulator import RunningSimulator, running_simulator
 from tests.support.smpp_pdus import play_inbound
 from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, AUTHOR, number

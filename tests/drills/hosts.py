@@ -16,11 +16,11 @@ from rq import Queue, Worker
 
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import SEND
-from simulator.testing import RunningSimulator, running_simulator
 from tests.drills.ground import new_folder, open_world, running_servers, tell_result
 from tests.drills.namespaces import NET, Hosts, address, play_inside
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import POSTGRES_SETTINGS
+from tests.support.simulator import RunningSimulator, running_simulator
 from tests.support.wait_until import wait_until
 from tests.support.world import World
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from deploy import VERSION
 from deploy.redis_server import find_port
-from simulator.testing import running_simulator
 from tests.support.processes import ROOT, environment_of, simulator_settings
 from tests.support.servers import create_database, find_postgres, make_folder, start_postgres, start_redis
+from tests.support.simulator import running_simulator
 from tests.support.wait_until import wait_until
 from tests.support.world import number
 

@@ -14,10 +14,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.rules.states import CampaignAction
-from simulator.testing import RunningSimulator, running_simulator
 from tests.drills.ground import new_folder, open_world, running_servers, tell_result
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, drop_database
+from tests.support.simulator import RunningSimulator, running_simulator
 from tests.support.world import World
 
 ENDS_AFTER_S = 500.0

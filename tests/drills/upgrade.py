@@ -23,9 +23,9 @@ from pathlib import Path
 
 from redis import Redis
 
-from simulator.testing import running_simulator
 from tests.support.processes import ROOT, Processes, environment_of, python_of, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
+from tests.support.simulator import running_simulator
 from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, number
 

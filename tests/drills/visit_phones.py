@@ -21,12 +21,12 @@ from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.rules.states import Exclusion
 from campaigns.rules.visits import VisitReason
-from deploy.chromium import find_chromium
 from outreach.accounts.users import find_user
 from outreach.contacts.wishes import people_left_alone
 from outreach.models.contacts import Contact
 from outreach.rules.identity import name_key
 from tests.browser import visit_phone
+from tests.browser.chromium import find_chromium
 from tests.browser.conftest import FLAGS
 from tests.browser.running_site import running_office
 from tests.browser.visit_phone import AUTHOR, OWN_CODE

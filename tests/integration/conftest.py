@@ -23,9 +23,9 @@ from campaigns.delivery import send_messages
 from outreach.core import db
 from outreach.core.settings import Settings
 from outreach.runtime import Runtime, open_runtime
-from simulator.testing import RunningSimulator, running_simulator
 from tests.support.admin_client import signed_in
 from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.simulator import RunningSimulator, running_simulator
 from tests.support.world import APPROVER, AUTHOR, World
 
 

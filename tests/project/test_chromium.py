@@ -4,7 +4,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from deploy import chromium
+from tests.browser import chromium
 
 
 def test_without_chromium_the_line_to_type_is_said(monkeypatch, tmp_path):

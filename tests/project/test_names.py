@@ -20,7 +20,7 @@ RETIRED_WORDS = frozenset(
 )
 # A field and an operation of the API, whose names stay.
 PUBLIC_NAMES = frozenset({"set_aside", "show_set_aside"})
-NAMED_AFTER_AN_ACTIVITY = {"admin/api/routing.py", "simulator/testing.py"}
+NAMED_AFTER_AN_ACTIVITY = {"admin/api/routing.py"}
 
 
 @cache

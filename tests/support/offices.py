@@ -17,7 +17,7 @@ from outreach.imports.exchange import exchange_wishes, public_key
 from outreach.models.contacts import Phone
 from outreach.rules.exchange import Peer
 from outreach.runtime import Runtime, open_runtime
-from simulator.testing import RunningSimulator
+from tests.support.simulator import RunningSimulator
 from tests.support.world import World
 
 SHARED = "shared-by-all-" + "s" * 32

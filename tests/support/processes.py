@@ -15,7 +15,7 @@ from typing import Any
 from flask.cli import main as flask_command
 
 from outreach.core.settings import Settings
-from simulator.testing import RunningSimulator
+from tests.support.simulator import RunningSimulator
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -67,7 +67,7 @@ from outreach.models.office import ENVIRONMENT
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
-from simulator.testing import RunningSimulator
+from tests.support.simulator import RunningSimulator
 
 T = TypeVar("T")
 LIST = "Hội viên"

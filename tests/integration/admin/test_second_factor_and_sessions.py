@@ -11,11 +11,12 @@ from sqlalchemy import func, select, update
 
 from admin import sign_in as limits
 from admin.app import create_app
-from outreach.accounts.invitations import mail_reset
+from outreach.accounts.invitations import mail_link
 from outreach.accounts.notices import mail_notice
 from outreach.accounts.second_factor import WRONG_CODES
 from outreach.accounts.users import CONFIRMED_FOR, ENDS_AT_LATEST, name_device
 from outreach.core.job_queue import DEFAULT, open_queue
+from outreach.core.signed_tokens import TokenPurpose
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.support.admin_client import shows, signed_in, token
 from tests.support.servers import on_sqlite
@@ -242,7 +243,7 @@ def run_mail_jobs(world):
     for job in queue.jobs:
         if job.func_name == "workers.jobs.notice_mail_job":
             continue
-        sent += mail_reset(world.runtime.db, world.runtime.settings, *job.args)
+        sent += mail_link(world.runtime.db, world.runtime.settings, *job.args, TokenPurpose.RESET)
     queue.empty()
     world.runtime.redis.delete(*(world.runtime.redis.keys("loa:pending:*") or ["-"]))
     return sent

@@ -20,7 +20,7 @@ from deploy.run import plan_run
 from deploy.servers import is_empty
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
-from simulator.testing import RunningSimulator
+from tests.support.simulator import RunningSimulator
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"

@@ -10,7 +10,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from simulator.testing import running_simulator
+from tests.support.simulator import running_simulator
 from tests.support.tables import cases
 from tests.support.wait_until import wait_until
 

@@ -77,10 +77,10 @@ def test_only_loopback_is_this_machine(url, is_local):
 
 
 def test_public_address_is_carried_to_the_local_port_as_by_a_proxy():
-    way = find_destination(PUBLIC + "/status/7?a=1", public_url=PUBLIC, local_url=LOCAL)
-    assert way.url == "http://127.0.0.1:8000/status/7?a=1"
-    assert way.headers["X-Forwarded-Proto"] == "https"
-    assert way.headers["Host"] == "loa.example"
+    url, headers = find_destination(PUBLIC + "/status/7?a=1", public_url=PUBLIC, local_url=LOCAL)
+    assert url == "http://127.0.0.1:8000/status/7?a=1"
+    assert headers["X-Forwarded-Proto"] == "https"
+    assert headers["Host"] == "loa.example"
     for other in (
         "https://other.example/x",
         "http://loa.example/x",

@@ -1,4 +1,4 @@
-"""Installation of Chromium and fonts for the browser tests: `python3 deploy/chromium.py`.
+"""Installation of Chromium and fonts for the browser tests: `python3 tests/browser/chromium.py`.
 
 The distribution's package is used, as no wheel contains Chromium: root installs it, for another user it is unpacked below var/.
 It is the one without a window: the whole program took half again as much processor time for the same tests (203 s, 132 s).
@@ -15,7 +15,7 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 # Playwright's driver is linked with libatomic, which Chromium of Debian 12 does not bring.
 PACKAGES = ("chromium-headless-shell", "fonts-noto-core", "libatomic1")
 INSTALL = ("install", "-y", "--no-install-recommends", *PACKAGES)
-UNPACKED = Path(__file__).resolve().parents[1] / "var" / "chromium"
+UNPACKED = Path(__file__).resolve().parents[2] / "var" / "chromium"
 PROGRAM = UNPACKED / "usr" / "lib" / "chromium" / "chromium-headless-shell"
 FONTS = """<fontconfig><dir prefix="relative">usr/share/fonts</dir><cachedir prefix="relative">cache</cachedir></fontconfig>"""
 

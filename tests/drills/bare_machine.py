@@ -21,7 +21,7 @@ from pathlib import Path
 
 from deploy.run import answers_http
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 GUIDE_PACKAGES = "systemd,systemd-sysv,dbus,sudo,adduser,procps,ca-certificates"
 README_PACKAGES = "git,make,python3,python3-venv,ca-certificates,passwd"
 # systemd's own cgroup tree, whatever this machine has.
@@ -256,7 +256,7 @@ def type_readme(folder: Path, suite: str, user: str) -> None:
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(prog="python -m deploy.bare_machine")
+    options = argparse.ArgumentParser(prog="python -m tests.drills.bare_machine")
     options.add_argument("--readme", action="store_true", help="the README's two commands, on each Debian")
     options.add_argument("--earlier", metavar="COMMIT", default="HEAD", help="the version to upgrade from")
     options.add_argument("--folder", type=Path, default=ROOT / "var" / "bare-machine")
