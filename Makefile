@@ -80,7 +80,7 @@ lists-check: environment-dev  ## how well lists of many shapes are read: ARGS="-
 	$(VENV)/bin/python -m tests.lists $(ARGS)
 
 places: environment-dev  ## how well all communes of the nation are recognised, in many spellings
-	$(VENV)/bin/python -m benchmarks.places
+	$(VENV)/bin/python -m tests.places
 
 # What trains is not needed to run or to test, so no other target installs it.
 replies-train: environment-dev  ## train how replies are understood, from tests/data: writes campaigns/rules/replies/offices.bin

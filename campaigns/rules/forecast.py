@@ -23,7 +23,7 @@ _MISFIT = 3.0
 _LEAST = 1e-6  # share of a day
 # How much of a wave's daily effect is left a day later; how far the days before still count for base and effect; the spread
 # of a day's share around what it should be (weekdays, weather, news). Chosen, as the widths below, on the seeds 0 to 39 of
-# `benchmarks.forecast_scores`, so that 80 in 100 ends lie within the range.
+# `tests.forecasts`, so that 80 in 100 ends lie within the range.
 _FADE, _DISCOUNT, _SPREAD = 0.6, 0.85, 0.3
 # Mean and standard deviation of the base (share of those left, a day) and of the effect (share of those written to).
 _BASE_PRIOR = (0.006, 0.006)

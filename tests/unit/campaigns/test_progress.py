@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from benchmarks.forecast_scores import SHAPES, START, quantiles_of_model, quantiles_of_pace, score, simulate
 from campaigns.rules.forecast import Forecast, Wave, forecast_count, forecast_goal
 from campaigns.rules.goals import (
     Denominator,
@@ -33,6 +32,7 @@ from campaigns.rules.progress import (
     required_per_day,
 )
 from outreach.rules.errors import BadInput
+from tests.forecasts import SHAPES, START, quantiles_of_model, quantiles_of_pace, score, simulate
 from tests.support.tables import cases, each_of
 
 NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.places import all_measures, measure
 from outreach.places import areas
 from outreach.places.areas import former_units, gazetteer_of, units_of, units_of_today
 from outreach.rules.errors import BadInput
 from outreach.rules.gazetteer import Gazetteer, Ground, PlaceMatch, UnitsOfDay, known_ground, sort_ground
+from tests.places import all_measures, measure
 from tests.support.places import KONTUM_2020
 from tests.support.tables import cases, each_of
 

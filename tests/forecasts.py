@@ -1,4 +1,4 @@
-"""`python -m benchmarks.forecast_scores`: how well forecasts fit campaigns that are simulated day by day.
+"""`python -m tests.forecasts`: how well forecasts fit campaigns that are simulated day by day.
 
 Five shapes of campaigns, none of which is the forecast's own model. Each is asked on one day for the number of people who will
 have done it by the deadline. Printed for each shape and each forecast: how often the truth lay in the range of 80% (coverage),
@@ -165,7 +165,7 @@ def score(forecast: Callable[[Simulated], list[float]], campaigns: Sequence[Simu
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(prog="python -m benchmarks.forecast_scores")
+    options = argparse.ArgumentParser(prog="python -m tests.forecasts")
     options.add_argument("--campaigns", type=int, default=200, help="of each shape")
     options.add_argument("--first-seed", type=int, default=10_000)
     given = options.parse_args()
