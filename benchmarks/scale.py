@@ -335,7 +335,7 @@ def measure_retention(on: ground.Ground, runtime: Runtime, people: int) -> str:
     began = time.monotonic()
     with runtime.db.read() as session:
         large = preview_clear(session, 1, days=180, now=datetime.now(UTC) + timedelta(days=400))
-    return f"told beforehand of {large.people:,} people: {time.monotonic() - began:.1f} s"
+    return f"told beforehand of {large['people']:,} people: {time.monotonic() - began:.1f} s"
 
 
 def measure_backup(on: ground.Ground, runtime: Runtime, people: int) -> str:

@@ -203,7 +203,7 @@ def clear_campaign_job(campaign_id: int) -> dict[str, int]:
     days = worker_runtime.settings.retention_days
     with worker_runtime.db.read() as session:
         is_due = campaign_id in campaigns_due(session, days=days, now=now)
-    return asdict(clear_campaign(worker_runtime, campaign_id, days=days, now=now)) if is_due else {}
+    return dict(clear_campaign(worker_runtime, campaign_id, days=days, now=now)) if is_due else {}
 
 
 def remove_expired_job() -> dict[str, int]:
@@ -212,7 +212,7 @@ def remove_expired_job() -> dict[str, int]:
     settings = worker_runtime.settings
     people = separate_health_answers(worker_runtime.db, days=settings.health_retention_days, now=now)
     expired = remove_expired(worker_runtime, days=settings.retention_days, now=now)
-    return {**asdict(expired), "health_answers": people}
+    return {**expired, "health_answers": people}
 
 
 def process_upload_job(upload_id: int) -> dict[str, int]:

@@ -7,7 +7,8 @@ know both keys, and what workers make under the new one opens at once.
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -433,14 +434,14 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
 
 
 def _print_results(
-    results: dict[int, retention.ClearResult], expired: retention.ExpiryResult, people: int, *, head: str
+    results: Mapping[int, Counter[str]], expired: Counter[str], people: int, *, head: str
 ) -> None:
     lines = [
         _(
             "%(head)s của chiến dịch %(campaign_id)s: %(people)s người (giữ %(kept)s người còn trong chiến dịch khác, danh sách mới hoặc yêu cầu chưa trả lời), %(numbers)s số điện thoại, nội dung của %(messages)s tin, %(replies)s câu trả lời, %(notes)s ghi chú, %(values)s giá trị cột của danh sách.",
             head=head,
             campaign_id=campaign_id,
-            **asdict(each),
+            **each,
         )
         for campaign_id, each in results.items()
     ]
@@ -448,18 +449,18 @@ def _print_results(
         lines.append(
             _("%(head)s mối nối giữa câu trả lời về sức khỏe và %(people)s người.", head=head, people=people)
         )
-    if any(asdict(expired).values()):
+    if any(expired.values()):
         lines.append(
             _(
                 "%(head)s ngoài các chiến dịch: %(rows)s dòng để riêng khi nhập, %(replies)s câu trả lời, %(messages)s tin, %(cases)s việc và %(numbers)s số của người không có trong danh bạ, người hỏi và trả lời của %(requests)s yêu cầu về dữ liệu, giá trị cũ và mới của %(entries)s lần sửa trong nhật ký.",
                 head=head,
-                **asdict(expired),
+                **expired,
             )
         )
     output(
         {
-            "campaigns": [{"id": campaign_id, **asdict(each)} for campaign_id, each in results.items()],
-            "expired": asdict(expired),
+            "campaigns": [{"id": campaign_id, **each} for campaign_id, each in results.items()],
+            "expired": expired,
             "health_answers": people,
         },
         "\n".join(lines) or _("Không có dữ liệu nào quá hạn lưu giữ."),

@@ -20,7 +20,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -111,20 +111,9 @@ SLICE = 1000
 _RECHECK_AFTER = timedelta(days=1)
 
 
-@dataclass(slots=True)
-class ClearResult:
-    """What is removed with a campaign: people, numbers, texts of messages, replies and notes, and values that its lists kept for texts.
-
-    `kept` people of its audience stay in the directory. `values` are theirs; those of removed people go with them.
-    """
-
-    people: int = 0
-    kept: int = 0
-    numbers: int = 0
-    messages: int = 0
-    replies: int = 0
-    notes: int = 0
-    values: int = 0
+# What is removed with a campaign: people, numbers, texts of messages, replies and notes, and values that its lists kept for
+# texts. `kept` people of its audience stay in the directory. `values` are theirs; those of removed people go with them.
+_CLEARED = ("people", "kept", "numbers", "messages", "replies", "notes", "values")
 
 
 def may_wait(cutoff: datetime) -> ColumnElement[bool]:
@@ -182,7 +171,7 @@ def campaigns_in_use(cutoff: datetime) -> Select[Any]:
 
 def preview_clear(
     session: Session, campaign_id: int, *, days: int, now: datetime, before: Sequence[int] = ()
-) -> ClearResult:
+) -> Counter[str]:
     """Return what `clear_campaign` would remove now; nothing is changed. Whom the campaigns `before` take is gone by then."""
     cutoff = now - timedelta(days=days)
     earlier = (Contact.id.not_in(_written_to(each)) for each in before)
@@ -204,50 +193,44 @@ def preview_clear(
     is_gone = exists().where(removed.c.contact_id == KeptValue.contact_id)
     with full_scan(session):
         people = count_rows(session, select(removed.c.contact_id))
-        return ClearResult(
+        texts = _personal_texts(campaign_id, cutoff=cutoff)
+        return Counter(
             people=people,
             kept=count_rows(session, audience) - people,
             numbers=count_rows(session, numbers),
             values=count_rows(session, KeptValue, over, ~is_gone),
-            **{
-                name: count_rows(session, query)
-                for name, query in _personal_texts(campaign_id, cutoff=cutoff).items()
-            },
+            **{name: count_rows(session, query) for name, query in texts.items()},
         )
 
 
-def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
+def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> Counter[str]:
     """Remove a campaign's personal data, slice by slice; the next run continues an interrupted one."""
     db, cutoff = runtime.db, now - timedelta(days=days)
-    result = ClearResult()
+    result = Counter(dict.fromkeys(_CLEARED, 0))
     with db.read() as session:
         audience = count_rows(session, _written_to(campaign_id))
         people = _read_ids(session, _people_to_remove(session, campaign_id, cutoff=cutoff))
-    result.messages = empty_messages(db, campaign_id, cutoff=cutoff)
+    result["messages"] = empty_messages(db, campaign_id, cutoff=cutoff)
     for some in _slices(people, SLICE):
         with db.write() as session:
             lock_removal(session)
             erased, numbers = _erase_people(session, some, cutoff=cutoff, now=now)
-        result.people += erased
-        result.numbers += numbers
-    result.kept = audience - result.people
+        result.update(people=erased, numbers=numbers)
+    result["kept"] = audience - result["people"]
     with db.write() as session:  # also where the people are gone
         lists = select(ContactList.organisation_id).join(CampaignList, CampaignList.list_id == ContactList.id)
         owners = session.scalars(lists.where(CampaignList.campaign_id == campaign_id).distinct()).all()
         if owners:
             lock_imports(session)
         over = _values_that_are_over(campaign_id, cutoff=cutoff)
-        result.values = sum(remove_values(session, over, organisation_id=owner) for owner in owners)
+        result["values"] = sum(remove_values(session, over, organisation_id=owner) for owner in owners)
     with db.write() as session:  # imports wait for the one before
-        emptied = erase_texts(session, campaign_id, cutoff=cutoff, now=now)
-        result.messages += emptied["messages"]
-        result.replies, result.notes = emptied["replies"], emptied["notes"]
+        result.update(erase_texts(session, campaign_id, cutoff=cutoff, now=now))
         change_rows(session, delete(CampaignComment).where(CampaignComment.campaign_id == campaign_id))
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
         set_columns(session, Campaign, Campaign.id == campaign_id, cleared_at=now)
-        removed = {what: count for what, count in asdict(result).items() if what != "kept"}
-        if cleared_before is None or any(removed.values()):
-            audit.record(session, "campaign.clear", f"campaigns:{campaign_id}", None, now, **asdict(result))
+        if cleared_before is None or any(count for what, count in result.items() if what != "kept"):
+            audit.record(session, "campaign.clear", f"campaigns:{campaign_id}", None, now, **result)
     return result
 
 
@@ -414,33 +397,22 @@ _RUN_EVERY_S = 24 * 3600
 _Eraser = Callable[[Session, Sequence[int], datetime], int]
 
 
-@dataclass(slots=True)
-class ExpiryResult:
-    """What is removed by its age: texts, numbers of no contact, values of audit entries about people."""
-
-    rows: int = 0
-    replies: int = 0
-    messages: int = 0
-    cases: int = 0
-    numbers: int = 0
-    requests: int = 0
-    entries: int = 0
-    reports: int = 0  # what was needed in an event, and where
-
-
 def enqueue_expired(runtime: Runtime) -> bool:
     """Enqueue the removal of expired data, once a day."""
     return once_every(runtime.redis, "loa:expiry", every_s=_RUN_EVERY_S) and enqueue_remove_expired(runtime)
 
 
-def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResult:
-    """Return what `remove_expired` would remove now; nothing is changed."""
+def preview_expired(session: Session, *, days: int, now: datetime) -> Counter[str]:
+    """Return what `remove_expired` would remove now, but for reports; nothing is changed."""
     queries = _expired(now - timedelta(days=days))
-    return ExpiryResult(**{name: count_rows(session, ids) for name, ids in queries.items()})
+    return Counter({"reports": 0} | {name: count_rows(session, ids) for name, ids in queries.items()})
 
 
-def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResult:
-    """Remove expired data, slice by slice; the next run continues an interrupted one."""
+def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> Counter[str]:
+    """Remove expired data, slice by slice; the next run continues an interrupted one.
+
+    Returns what was removed as `_expired` names it, and in `reports` what was needed in an event, and where.
+    """
     db, cutoff = runtime.db, now - timedelta(days=days)
     erasers: dict[str, _Eraser] = {**_ERASERS, "numbers": partial(_erase_expired_numbers, cutoff)}
     removed: Counter[str] = Counter()
@@ -460,11 +432,10 @@ def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResul
             Campaign.urgent_reason != "", Campaign.launched_at < begun, has_ended
         )
         removed["reports"] = erase_details(session, over)
-    result = ExpiryResult(**removed)
     if any(removed.values()):
         with db.write() as session:
-            audit.record(session, "retention.expire", "retention:days", None, now, **asdict(result))
-    return result
+            audit.record(session, "retention.expire", "retention:days", None, now, **removed)
+    return removed
 
 
 def _expired(cutoff: datetime) -> dict[str, Select[Any]]:

@@ -149,7 +149,7 @@ def test_people_whose_answers_went_early_are_removed_with_the_others(world):
     now = end(world, campaign, days_ago=91)
     separate_health_answers(world.runtime.db, days=DAYS, now=now)
     assert world.count(FormerRecipient) == 2
-    assert clear_campaign(world.runtime, campaign, days=90, now=now).people == 2
+    assert clear_campaign(world.runtime, campaign, days=90, now=now)["people"] == 2
     assert world.count(Contact) == 0
     assert world.count(FormerRecipient) == 0
 

@@ -676,8 +676,8 @@ def test_some_days_after_the_event_nothing_of_needs_and_places_is_left(world, ev
     hand_over(world, cry.id)
     world.execute(update(Campaign).values(ended_at=datetime.now(UTC)))
     after = datetime.now(UTC) + timedelta(days=29)
-    assert remove_expired(world.runtime, days=3650, now=after).reports == 0
-    assert remove_expired(world.runtime, days=3650, now=after + timedelta(days=2)).reports == 1
+    assert remove_expired(world.runtime, days=3650, now=after)["reports"] == 0
+    assert remove_expired(world.runtime, days=3650, now=after + timedelta(days=2))["reports"] == 1
     left = world.all(select(SafetyReport).order_by(SafetyReport.phone_id))
     assert [each.status for each in left] == [SafetyStatus.HELP, SafetyStatus.SAFE]
     for each in left:
@@ -698,7 +698,7 @@ def test_places_stay_while_the_storm_lasts_and_go_though_its_warning_was_never_s
         world.act(event, CampaignAction.PAUSE)
     say(world, f"CUU {HERE}")
     at = datetime.now(UTC) + timedelta(days=day)
-    assert remove_expired(world.runtime, days=3650, now=at).reports == removed
+    assert remove_expired(world.runtime, days=3650, now=at)["reports"] == removed
 
 
 def test_a_cry_from_a_number_that_was_in_no_list_is_in_the_file_for_its_person(world, event):
