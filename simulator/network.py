@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,16 +33,13 @@ class Options:
     smpp_port: int | None = None
 
 
-@dataclass(slots=True)
 class Parts:
     """What is stored and counted, the settings in force, and the way of calls to the system under test."""
 
-    options: Options
-    counters: Counters = field(default_factory=Counters)
-    panel: CurrentSettings = field(default_factory=CurrentSettings)
-    store: Store = field(init=False)
-    journal: Journal = field(init=False)
-    poster: Poster = field(init=False)
+    def __init__(self, options: Options) -> None:
+        self.options, self.counters, self.panel = options, Counters(), CurrentSettings()
+        self.store, self.journal = Store(keep=options.keep), Journal(options.data)
+        self.poster = Poster(self.counters, auth_token=options.auth_token, public_url=options.public_url)
 
     @contextmanager
     def working(self) -> Iterator[bool]:
@@ -60,11 +57,6 @@ class Parts:
         faults = self.panel.faults
         if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
             await asyncio.sleep(wait_ms / 1000)
-
-    def __post_init__(self) -> None:
-        options = self.options
-        self.store, self.journal = Store(keep=options.keep), Journal(options.data)
-        self.poster = Poster(self.counters, auth_token=options.auth_token, public_url=options.public_url)
 
 
 # The sender that a messaging service chooses.

@@ -4,7 +4,7 @@ agencies, issues, corrections, mail, link and template; and urgings, what is wri
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any
@@ -534,7 +534,7 @@ class ReportView(AdminPage):
             form: ReportTemplate = current_template(session, drive)
             page = self.render(
                 "reports/template_form.html",
-                values=form_values or form.as_data(),
+                values=form_values or asdict(form),
                 fields=FIELDS,
                 hours=HOUR_FIELDS,
                 drive=drive,

@@ -14,7 +14,7 @@ The texts contain totals and links to the admin site, but no person's name, numb
 import hashlib
 import smtplib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -457,7 +457,7 @@ def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User
             n=0,
             snapshot=snapshot.as_data(),
             digest=snapshot.digest,
-            form=form.as_data(),
+            form=asdict(form),
             changes=[],
             written_on=max(day, now.astimezone(VIETNAM).date()).isoformat(),
             frozen_at=now,
@@ -488,7 +488,7 @@ def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
             )
             for kind, content in files.items()
         )
-        issued.issued_at, issued.document = now, document.as_data()
+        issued.issued_at, issued.document = now, asdict(document)
         form = parse_template(issued.form)
         make_link(session, drive, issued.day, days=form.link_days, user=None, now=now)
         queue_mail(
@@ -580,7 +580,7 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
         drive_id=drive, day=report_day.day, n=last_issue.n + 1, form=last_issue.form
     )
     correction.snapshot, correction.digest = snapshot.as_data(), snapshot.digest
-    correction.changes = [change.as_data() for change in changes]
+    correction.changes = [asdict(change) for change in changes]
     correction.written_on = now.astimezone(VIETNAM).date().isoformat()
     correction.frozen_at = correction.prepared_at = now
     correction.issued_by = correction.prepared_by = user.id
@@ -604,7 +604,7 @@ def note_pending_changes(runtime: Runtime, drive: int, day: date, *, now: dateti
         # A row may be committed after a look that saw a higher id: what came since the look before the last one counts again.
         if _is_about_day(session, day, freeze_hour, {name: last.get(_BEFORE + name, 0) for name in marks}):
             changes, _snapshot = _find_changes(session, newest, now=now)
-            report_day.pending = [change.as_data() for change in changes]
+            report_day.pending = [asdict(change) for change in changes]
         if is_apart:
             report_day.marks = marks | {_BEFORE + name: last.get(name, 0) for name in marks}
         return len(report_day.pending)

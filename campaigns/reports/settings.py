@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -117,7 +118,7 @@ def save_form(
     form = parse_template(data | {"kind": kind, "owners": words_of(session, kind).counted})
     if blanks := find_blanks(form):
         raise BadInput("nothing_saved_errors", errors=blanks)
-    saved = ReportForm(drive_id=drive, data=form.as_data(), saved_by=user.id, saved_at=now)
+    saved = ReportForm(drive_id=drive, data=asdict(form), saved_by=user.id, saved_at=now)
     session.add(saved)
     audit.record(session, "report.form", saved, user, now)
     return form

@@ -1,6 +1,7 @@
 """A day's figures, invented, with something of everything: known, unknown, late, large."""
 
 import tomllib
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ def save_sample_form(session: Session, email: str, now: datetime) -> None:
     """Put Kon Tum's form of 2020 in force."""
     author = find_user(session, email)
     drive = open_drive_of(session, FORM.kind, now=now)
-    session.add(ReportForm(drive_id=drive.id, data=FORM.as_data(), saved_by=author.id, saved_at=now))
+    session.add(ReportForm(drive_id=drive.id, data=asdict(FORM), saved_by=author.id, saved_at=now))
 
 
 def sample(day: str = DAY, *, communes: int = 60) -> snapshot.Snapshot:

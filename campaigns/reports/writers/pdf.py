@@ -51,7 +51,7 @@ def _compile(
 
 def _as_paper(report: ReportDocument) -> str:
     paper = {
-        **report.as_data(),
+        **asdict(report),
         "title": report.title,
         "draft": DRAFT if report.is_draft else "",
         "blocks": [_block(block) for block in report.blocks],

@@ -5,6 +5,7 @@ residents shows each source by itself, by district, and as charts.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -719,7 +720,7 @@ def write_letter(
         copies=(*copies, f"Lưu: {template.filed}"),
         **parts,
     )
-    return read_document(document.as_data())
+    return read_document(asdict(document))
 
 
 _ROMAN = ("I", "II", "III")

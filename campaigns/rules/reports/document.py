@@ -5,7 +5,7 @@ written as in official documents (Decree 30/2020, Appendix I).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -166,13 +166,9 @@ class ReportDocument:
         """Return the title for the file properties."""
         return f"{self.kind}: {' '.join(self.subject)}"
 
-    def as_data(self) -> dict[str, Any]:
-        """Return the data that `read_document` reads, also after conversion to JSON and back."""
-        return asdict(self)
-
 
 def read_document(data: Mapping[str, Any]) -> ReportDocument:
-    """Read a document from the data of `as_data`, its texts clean, as names stored before may not be."""
+    """Read a document from its data, also after JSON, its texts clean, as names stored before may not be."""
     return read_stored(ReportDocument, clean_texts(dict(data)))
 
 

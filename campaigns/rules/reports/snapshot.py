@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import Any, TypeVar
 
 from campaigns.rules.activities import ActivityKind
+from campaigns.rules.agencies import StaffCounts, add_up
 from campaigns.rules.goals import Denominator
 from campaigns.rules.kind_words import SMARTPHONE_OWNERS
 from campaigns.rules.progress import PlaceCounts, RankRow, ShareBasis, measure_line
@@ -115,16 +116,8 @@ class AgencyFigures:
 
 def staff_total(agencies: Sequence[AgencyFigures]) -> tuple[int | None, int | None, int]:
     """Return how many have done it and how many count, of the agencies with both figures, and how many these are."""
-    known = [
-        agency for agency in agencies if agency.with_smartphone is not None and agency.installed is not None
-    ]
-    if not known:
-        return None, None, 0
-    installed, owners = (
-        sum(agency.installed or 0 for agency in known),
-        sum(agency.with_smartphone or 0 for agency in known),
-    )
-    return installed, owners, len(known)
+    total = add_up(StaffCounts(each.staff or 0, each.with_smartphone, each.installed) for each in agencies)
+    return (total.installed, total.with_smartphone, total.known) if total.known else (None, None, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,10 +338,6 @@ class FigureChange:
     what: str
     before: Cell
     after: Cell
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the data for `FigureChange(**data)`."""
-        return asdict(self)
 
     @property
     def kind(self) -> ChangeKind:

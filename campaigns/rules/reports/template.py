@@ -6,7 +6,7 @@ after the figures are frozen, but the report is sent however late it is.
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -161,10 +161,6 @@ class ReportTemplate:
     def is_about_smartphones(self) -> bool:
         """Return whether those who have a smartphone count, for whom tables have room for an abbreviation only."""
         return self.owners == SMARTPHONE_OWNERS
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the data that `parse_template` reads."""
-        return asdict(self)
 
 
 def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
