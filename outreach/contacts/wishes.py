@@ -1,7 +1,7 @@
 """Ledger of wishes to be left alone: said, taken back, and read for decisions. All functions work in the caller's transaction.
 
-Rows are only added. The rule is `find_wish` of outreach/rules/wishes.py; decisions over many people read the view
-`left_alone`, which says the same. Merging, importing and erasing change who a row's person is, never the wish.
+Rows are only added. Which wishes stop a message says `covers` of outreach/rules/wishes.py, and whose they are the view
+`left_alone`. Merging, importing and erasing change who a row's person is, never the wish.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -241,7 +241,7 @@ class LeftAlone:
         scopes: Collection[str] = (EVERYTHING,),
         passes: bool = False,
     ) -> bool:
-        """Return whether a message to a person at a number must not go, as `find_wish` does."""
+        """Return whether a message to a person at a number must not go."""
         wishes = (*self.people.get(contact_id or 0, ()), *self.numbers.get(phone_id or 0, ()))
         return any(covers(scope, is_firm, scopes=scopes, passes=passes) for scope, is_firm in wishes)
 

@@ -48,8 +48,9 @@ from outreach.models.contacts import (
 )
 from outreach.rules.errors import LoaError
 from outreach.rules.identity import name_key
-from outreach.rules.wishes import SaidWish, WishSource, drive_scope, find_wish, scopes_of
+from outreach.rules.wishes import WishSource, drive_scope, scopes_of
 from tests.support.lists import bring, write
+from tests.support.wish_rule import SaidWish, find_wish
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 STORIES = int(os.environ.get("LOA_STORIES", "20"))

@@ -6,8 +6,9 @@ import pytest
 
 from outreach.rules import exchange
 from outreach.rules.errors import BadInput
-from outreach.rules.wishes import SaidWish, WishSource, find_wish, is_own_slip, kind_scope, scopes_of
+from outreach.rules.wishes import WishSource, is_own_slip, kind_scope, scopes_of
 from tests.support.tables import cases
+from tests.support.wish_rule import SaidWish, find_wish
 
 SMS, PAGE, DOOR, REQUEST, CONSENT = (
     WishSource[name] for name in ("SMS", "PAGE", "DOOR", "REQUEST", "CONSENT")
