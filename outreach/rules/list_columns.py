@@ -175,6 +175,7 @@ _IN_ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _TO_CALL = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan|khan cap|emergency|bao tin|khi can)\b")
+_RELATION = re.compile(r"(?:moi )?quan he\b|la gi cua\b")
 _OF_PARENT = r"\b(?:phu huynh|phhs|cha|me|bo)\b"
 _OF_PUPIL = re.compile(r"^(?!.*\b(?:phu huynh|cha|me|bo)\b).*\b(?:hoc sinh|sinh vien|hoc vien|hs|sv|hssv)\b")
 MOST_COLUMNS = 200
@@ -624,7 +625,24 @@ def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
     noted = {at for at in phones if "ghi chu" in unaccented(paths[at][-1])}
     if len(noted) < len(phones):  # "ĐT nhà/ Ghi chú" beside "ĐT di động"
         meanings = [Column.NOTE if at in noted else meaning for at, meaning in enumerate(meanings)]
-    return meanings
+    return _without_kin(paths, meanings)
+
+
+def _without_kin(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> list[str]:
+    """Return the meanings without those under the heading of kin ("Người thừa kế" over name, relation and number), where people have
+    names and numbers of their own before them."""
+    headings = [unaccented(path[0]) if len(path) > 1 else "" for path in paths]
+    kin = {
+        heading
+        for heading, path in zip(headings, paths, strict=True)
+        if heading and _RELATION.match(unaccented(path[-1]))
+    }
+    first = next((at for at, heading in enumerate(headings) if heading in kin), 0)
+    if not {Column.NAME, PHONE}.issubset(meanings[:first]):
+        return [*meanings]
+    return [
+        "" if heading in kin else meaning for heading, meaning in zip(headings, meanings, strict=True)
+    ]
 
 
 def _without_relatives(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> list[str]:

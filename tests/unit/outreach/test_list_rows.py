@@ -250,6 +250,18 @@ def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path):
     assert read == [("Y Brê", "ok", ("+84905000123",)), ("Y Nhất", "review", ("+84905000125",))]
 
 
+def test_kin_under_a_heading_of_their_own_are_not_the_people_of_the_list(tmp_path):
+    text = (
+        "STT,Người vay vốn,,,Người thừa kế,,,Ghi chú\n"
+        ",Họ và tên,Số CCCD,Số điện thoại,Họ và tên,Quan hệ,Số điện thoại,\n"
+        "1,A Huy,062090000123,0905000123,Y Lan,vợ,0905000124,\n"
+        "2,Y Blưm,062190000124,,A Lâu,con,0905000125,\n"
+    )
+    read = [(row.name, row.phone.numbers, row.phone.status) for row in rows_of(tmp_path, text)]
+    assert read[0] == ("A Huy", ("+84905000123",), "ok")
+    assert (read[1][0], read[1][2]) == ("Y Blưm", "review")
+
+
 @cases("Tài chính,Số máy TC,Tài phụ,Số máy TP", "Chủ phương tiện,SĐT chủ,Lái,SĐT lái")
 def test_two_roles_of_one_row_are_two_people_for_review(labels):
     rows = [
