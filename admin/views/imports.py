@@ -358,7 +358,7 @@ class ImportsView(AdminPage):
                 "campaigns": campaigns_of_list(session, user, contact_list.id),
                 "brought": list_import,
                 "differing": read_values_of_rows(
-                    session, list_import, [each["row"] for each in preview.get("differing", [])]
+                    session, list_import, [each["row"] for each in preview.get("differing", [])], user=user
                 )
                 if list_import and preview.get("differing")
                 else preview.get("differing", []),

@@ -192,7 +192,8 @@ def _matching_ids(
         else_=2,
     )
     if filters.after is not None:
-        last = session.execute(select(rank, Case.opened_at, Case.id).where(Case.id == filters.after)).first()
+        is_last = (Case.id == filters.after, scope[0])  # where another's stands would tell when it was opened
+        last = session.execute(select(rank, Case.opened_at, Case.id).where(*is_last)).first()
         if last:
             at, *rest = last
             key, end = tuple_(Case.opened_at, Case.id), tuple_(*rest)
@@ -462,7 +463,6 @@ def _group(
             Case.urgent_at.is_(None),
             Reply.body != "",
             cases_visible_to(session, user),
-            true() if may_read_answers(user) else func.coalesce(Campaign.is_health, false()).is_(false()),
         )
         .order_by(Case.opened_at, Case.id)
         .limit(most)

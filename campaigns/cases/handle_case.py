@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session, aliased, object_session
 
 from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import (
+    IS_OPEN_CRY,
     Answer,
     AnswerPlace,
     AnswerSource,
@@ -56,7 +57,7 @@ from campaigns.rules.replies.labels import NON_ANSWERS, RESULTS, Label
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import find_visible, has_role, require_role, visible_to, within_area
+from outreach.accounts.permissions import has_role, require_role, visible_to, within_area
 from outreach.accounts.users import name_of
 from outreach.contacts.contact import knows_number
 from outreach.contacts.phones import find_or_create_phones
@@ -72,8 +73,18 @@ from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 
 def cases_visible_to(session: Session, user: User) -> ColumnElement[bool]:
-    """Return the condition for cases of the user's organisations and area; every query uses it."""
-    return and_(visible_to(session, user, Case.organisation_id), within_area(session, user, Case.area_code))
+    """Return the condition for cases of the user's organisations and area; every query uses it.
+
+    Of cases about health who handles no answers sees cries for help alone: kind and place of another would tell what somebody said.
+    """
+    is_seen = and_(
+        visible_to(session, user, Case.organisation_id), within_area(session, user, Case.area_code)
+    )
+    if may_read_answers(user):
+        return is_seen
+    campaign = aliased(Campaign)  # the query around it may have its own
+    is_of_health = exists().where(campaign.id == Case.campaign_id, campaign.is_health)
+    return and_(is_seen, or_(IS_OPEN_CRY, ~is_of_health))
 
 
 def may_read_answers(user: User) -> bool:
@@ -86,8 +97,8 @@ def find_case(session: Session, case_id: int, *, user: User) -> Case:
 
     A case without an organisation is visible only to users who see everything.
     """
-    area = within_area(session, user, Case.area_code)
-    return find_visible(session, Case, case_id, user, NotFound("case_not_found"), area)
+    query = select(Case).where(Case.id == case_id, cases_visible_to(session, user))
+    return or_raise(session.scalar(query), NotFound("case_not_found"))
 
 
 def lock_case(

@@ -496,11 +496,13 @@ def _is_duplicate(session: Session, entry: _Entry) -> bool:
             Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
         )
     ).all()
-    same = [row for row in rows if _compared(row.body) == text]
+    alike = [row for row in rows if _compared(row.body) == text]
+    # What a number itself says does not repeat what somebody else may have said for it, and have called something else.
+    same = [row for row in alike if row.channel.is_own or not inbound.is_own]
     if within >= REPLY_WINDOW:
         return bool(same)
     # What is said again after something else, as TC, DK, TC, is another reply.
-    others = [row.received_at for row in rows if row not in same]
+    others = [row.received_at for row in rows if row not in alike]
     return any(
         row.channel != channel and not any(_is_between(row.received_at, other, now) for other in others)
         for row in same

@@ -48,7 +48,7 @@ def correct_rows(
     `typed` and `chosen` as in `_with_said`. Raises BadInput for an unknown row or choice, WrongState if the upload is not ready.
     """
     upload = lock_ready(session, upload_id, user=user)
-    corrected = _with_said(upload, typed, chosen)
+    corrected = _with_said(session, upload, typed, chosen, user=user)
     if corrected != upload.corrected or upload.preview.get("is_kept"):
         check_again(session, upload, corrected, now=now)
     return upload
@@ -73,7 +73,7 @@ def keep_row(
     Raises as `correct_rows`.
     """
     upload = lock_ready(session, upload_id, user=user)
-    upload.corrected = _with_said(upload, {key: text}, {key: choice})
+    upload.corrected = _with_said(session, upload, {key: text}, {key: choice}, user=user)
     upload.preview = {**upload.preview, "is_kept": True}
     row = next(row for row in upload.preview["doubts"] if row["key"] == key)
     ready, later = count_ready(upload)
@@ -100,17 +100,19 @@ def store_as_said(
     """Confirm an upload with what is said of its rows. Raises as `correct_rows` and `confirm_upload`."""
     upload = lock_ready(session, upload_id, user=user)
     if typed or chosen:
-        upload.corrected = _with_said(upload, typed, chosen)
+        upload.corrected = _with_said(session, upload, typed, chosen, user=user)
     return confirm_upload(session, upload_id, user=user, now=now)
 
 
-def _with_said(upload: Upload, typed: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Return the upload's corrections with these.
+def _with_said(
+    session: Session, upload: Upload, typed: Mapping[str, str], chosen: Mapping[str, str], *, user: User
+) -> dict[str, Any]:
+    """Return the upload's corrections with these, of rows that the user may see.
 
     `typed` and `chosen` are by the rows' keys in the preview: the phone cell as it should be, and TAKEN (what was read is
     right; several people become as many), SKIPPED or "". A cell that is as written is no correction.
     """
-    rows = {row["key"]: row for row in upload.preview.get("doubts", [])}
+    rows = {row["key"]: row for row in preview_for(session, upload, user=user).get("doubts", [])}
     if not rows.keys() >= {*typed, *chosen} or not {*chosen.values()} <= {"", TAKEN, SKIPPED}:
         raise BadInput("rows_changed")
     corrected = dict(upload.corrected)

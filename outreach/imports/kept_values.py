@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
+from outreach.contacts.directory import people_visible_to
 from outreach.core.db import change_rows, insert_rows, values_subquery
+from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactList, KeptValue, ListImport, Membership
 
 
@@ -73,9 +75,9 @@ def find_new_values(
 
 
 def read_values_of_rows(
-    session: Session, list_import: ListImport, rows: Collection[int]
+    session: Session, list_import: ListImport, rows: Collection[int], *, user: User
 ) -> list[dict[str, Any]]:
-    """Return the people whom these rows of an import added to its list, by name, each with the values stored of them."""
+    """Return the people whom these rows of an import added to its list and the user may see, by name, each with the values stored of them."""
     told = session.execute(
         select(Contact.id, Contact.name, KeptValue.name, KeptValue.value)
         .join(Membership, Membership.contact_id == Contact.id)
@@ -85,6 +87,7 @@ def read_values_of_rows(
             Membership.import_id == list_import.id,
             Membership.row.in_(rows),
             KeptValue.import_id == list_import.id,
+            people_visible_to(session, user),
         )
         .order_by(Membership.row, KeptValue.name)
     )

@@ -15,6 +15,7 @@ from outreach.imports import uploads
 from outreach.imports.erasures import record_erasure
 from outreach.imports.issues import Decision
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
+from outreach.models.accounts import User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -118,6 +119,43 @@ def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(
     assert post(client, "/admin/imports/1/row", key="0.99", text="1").status_code == 422
     confirmed(client, world)
     assert set(world.all(select(Phone.e164))) == {"+84905000123", "+84905000128"}
+
+
+def test_rows_of_another_area_are_neither_read_nor_put_right_by_a_colleague_nor_named_once_stored(
+    client, world
+):
+    """The number of a row in doubt was told to who named its line, and nothing of that was on record."""
+    load_kon_tum(world)
+    content = (
+        "STT,Họ và tên,Xã/phường,SĐT,{giờ hẹn}\n"
+        "1,A Thun,Phường Quang Trung,0905OOO124,8h00\n"
+        "2,Y Hlan,Phường Quang Trung,0905000125,8h00\n"
+        "3,Y Hlan,Phường Quang Trung,0905000125,9h00\n"
+    )
+    assert "0905OOO124" in checked(client, world, content)
+    owner = world.get_one(ContactList, world.list_id).organisation_id
+    elsewhere = world.officer("khac@loa.example", organisation_id=owner)
+    world.change(User, world.user(elsewhere).id, area_code="615")
+    before = upload(world).corrected
+
+    signed_in(client, elsewhere)
+    assert "0905OOO124" not in client.get("/admin/imports/1/").text
+    for choice in ("taken", "left out", ""):
+        row = {"key": "0.2", "text": "0905 000 199", "choice": choice}
+        kept = post(client, "/admin/imports/1/row", **row)
+        assert kept.status_code == 422
+        assert "000" not in kept.text
+    for way in ("rows", "confirm"):
+        typed = {"phone.0.2": "0905 000 199", "do.0.2": ""}
+        assert post(client, f"/admin/imports/1/{way}", **typed).status_code == 422
+    assert (upload(world).corrected, upload(world).state) == (before, UploadState.READY)
+
+    signed_in(client, AUTHOR)
+    assert (
+        post(client, "/admin/imports/1/row", key="0.2", text="0905OOO124", choice="taken").status_code == 200
+    )
+    assert "Y Hlan (giờ hẹn" in confirmed(client, world)
+    assert "Y Hlan" not in signed_in(client, elsewhere).get("/admin/imports/1/").text
 
 
 def test_one_person_is_added_by_hand_and_checked_like_a_file(author, world):

@@ -24,6 +24,7 @@ from campaigns.analytics.reach import read_parts_for
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.models.privacy import PersonRequest
+from campaigns.models.replies import Case
 from campaigns.planning.kinds import load_kinds
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.replies.labels import Label
@@ -533,8 +534,14 @@ def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(world, client
     (case,) = world.cases()
     pages, person = ("/admin/inbox/", f"/admin/inbox/{case.id}/"), f"/admin/people/{contact(world, 0)}/"
     signed_in(client, AUDITOR)
+    waiting = client.get(pages[0]).text
+    assert f"/admin/inbox/{case.id}/" not in waiting, "its kind and place tell what somebody there said"
+    assert "Không còn việc nào phải làm" in waiting
+    assert client.get(pages[1]).status_code == 404
+    world.change(Case, case.id, urgent_at=world.now)  # a cry for help waits unseen by nobody
     for page in pages:
         shows(client.get(page), "đã che", but="di ung")
+    world.change(Case, case.id, urgent_at=None)
     assert "Đang chờ cán bộ" not in client.get(person).text, "what the case is about tells what they said"
     assert client.get(f"/admin/people/?campaign={vaccination}&answer=installed").status_code == 404
     assert f"/admin/people/?campaign={vaccination}" not in client.get(f"/admin/campaigns/{vaccination}/").text

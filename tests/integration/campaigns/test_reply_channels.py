@@ -15,13 +15,16 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.models.replies import Case, InstallReport, Reply, ReplyChannel, SafetyReport
 from campaigns.replies.gateway_inbox import import_log
+from campaigns.replies.receive_reply import receive_reply
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.safety import SafetyStatus
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.contacts.suppressions import lock_phone
 from outreach.contacts.wishes import is_left_alone
 from outreach.models.contacts import Phone
 from outreach.rules.formats import parse_push_fields
+from outreach.rules.gateway import InboundMessage
 from outreach.sms.android import MessageIds
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import number
@@ -215,6 +218,34 @@ def test_who_says_the_same_by_another_way_after_something_else_has_said_it_again
     call(channels, "sms:received", sender=number(15), message="TC", receivedAt=world.now.isoformat())
     phone = world.phone(number(15))
     assert world.read(is_left_alone, phone)
+
+
+@one_database
+def test_what_a_number_says_itself_counts_though_somebody_else_has_said_the_same_for_it(
+    channels, world, campaign
+):
+    """A cry was lost where another system had handed in its words as an opt-out, and a stop that somebody on Zalo had said before."""
+    cry = "cứu tôi với, nước ngập tới mái nhà"
+    with world.runtime.db.write() as session:
+        for n, (index, text, channel, meant) in enumerate(
+            (
+                (15, cry, ReplyChannel.API, Understanding.by_gateway(Label.OPT_OUT)),
+                (16, "TC", ReplyChannel.ZALO, None),
+            )
+        ):
+            told = InboundMessage(f"other-{n}", number(index), "", text, False)
+            receive_reply(session, told, now=world.now, channel=channel, meant=meant)
+    for n, (index, text) in enumerate(((15, cry), (16, "TC"))):
+        for road in (push, call):
+            said = {"id": f"m{n}", "from": number(index), "text": text}
+            if road is call:
+                said = {"event": "sms:received", "phoneNumber": number(index), "message": text}
+            assert road(channels, **said).status_code in (200, 204)
+    own = select(Reply.is_urgent, Reply.label).where(Reply.channel == ReplyChannel.PUSH).order_by(Reply.id)
+    assert world.rows(own)[0][0], "officers are alerted"
+    assert world.rows(own)[1][1] is Label.OPT_OUT
+    assert len(replies(world)) == 4, "by two roads of the number's own it counts once"
+    assert world.one(select(Case.id).where(Case.urgent_at.is_not(None)))
 
 
 @one_database
