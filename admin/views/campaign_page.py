@@ -5,7 +5,7 @@ of it: how many gave each answer, by place, and how many none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -432,6 +432,9 @@ def read_sheet(
         may -= {"discard", "withdraw", "return"}
     if has_hidden_people(session, user, *people_of(session, campaign)):
         may &= {"copy", "try"}
+        shown = replace(
+            shown, audience=replace(shown.audience, sharing=())
+        )  # whom they name may be among the hidden
     return CampaignSheet(
         campaign=campaign,
         organisation=organisation.name if organisation else "",

@@ -28,7 +28,7 @@ from campaigns.models.replies import Reply, ReplyChannel, ReplyPart
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, DUPLICATE_WINDOW, REPLY_WINDOW, receive_reply
 from campaigns.rules.delivery import NoticesReach
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.understand import Understanding
+from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.accounts import audit
@@ -320,13 +320,14 @@ def hand_in_reply(
     if at > now:
         raise BadInput("reply_in_future")
     sender = find_person(session, bearer, person=person, phone=phone, is_anybody=is_opt_out).number
+    stop = Understanding.by_gateway(Label.OPT_OUT)._replace(is_urgent=understand(text).is_urgent)
     reply = receive_reply(
         session,
         InboundMessage(f"{id_prefix(bearer)}{reference}", sender, "", text or OPT_OUT_TEXT, is_opt_out=False),
         now=at,
         channel=ReplyChannel.API,
         acknowledge=now - at <= ACKNOWLEDGE_WINDOW,
-        meant=Understanding.by_gateway(Label.OPT_OUT) if is_opt_out else None,
+        meant=stop if is_opt_out else None,
     )
     if reply is None:
         raise WrongState("reply_known")

@@ -220,7 +220,8 @@ def hand_over(
     stated = {
         "recipient": recipient,
         "purpose": purpose,
-        "answer": own.get(choice.answer, choice.answer),
+        # Entries outlive what they name: beside the numbers an answer about health would say who gave it.
+        "answer": "" if listed.campaign.is_health else own.get(choice.answer, choice.answer),
         "area_code": people[0].commune if choice.area else "",
         "village": listed.villages.get(choice.village, ""),
     }

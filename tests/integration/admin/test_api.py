@@ -686,6 +686,16 @@ def test_who_reads_on_from_the_last_id_misses_nothing_that_was_being_stored(syst
     assert len(system.get(f"/{what}")[what.replace("-", "_")]) == 2
 
 
+def test_a_cry_for_help_that_is_handed_in_as_an_opt_out_alerts_officers(system, world):
+    said = {
+        "phone": number(12),
+        "opt_out": True,
+        "text": "Cứu tôi với, nước ngập tới mái nhà, đừng nhắn tin nữa",
+    }
+    assert system.call("POST", "/replies", said).get_json()["label"] == "opt_out"
+    assert world.one(select(Case.urgent_at)) is not None
+
+
 def test_an_opt_out_counts_also_of_who_is_in_no_list_any_more(system, world):
     system.hand_in({"name": "A Mới", "phone": number(18), "reference": "cd-7"})
     world.sent()

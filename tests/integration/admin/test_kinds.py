@@ -52,7 +52,7 @@ from tests.support.lists import bring, local
 from tests.support.servers import on_sqlite
 from tests.support.tables import cases
 from tests.support.uploads import checked, confirmed
-from tests.support.world import APPROVER, AUTHOR, LIST, number
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, number
 
 database_url = on_sqlite
 
@@ -673,6 +673,22 @@ def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_l
     assert link in page
     people = author.get(link.replace("&amp;", "&")).text
     assert ("Y Rơ" in people, "A Thun" in people) == (True, False)
+
+
+def test_who_shares_a_phone_in_another_organisations_list_is_named_to_no_officer_of_the_first(client, world):
+    women, youth = world.organisation(), world.organisation("TN", "Đoàn Thanh niên")
+    world.add_list("Phụ nữ", world.add_person("Y Mơn", number(1)), owner=women)
+    world.add_list(
+        "Thanh niên", *(world.add_person(name, number(2)) for name in ("A Thun", "Y Rơ")), owner=youth
+    )
+    whole = world.officer("tinh@loa.example")
+    data = {"name": "Bluezone", "text": TEXT, "lists": ["PN/Phụ nữ", "TN/Thanh niên"], "sender": "MTTQ"}
+    draft = world.do(create_campaign, read_draft(data, kinds=load_kinds()), by=whole).id
+    assert world.get_one(Campaign, draft).organisation_id == women
+    for email, is_named in ((whole, True), (world.officer("pn@loa.example", organisation_id=women), False)):
+        page = signed_in(client, email).get(f"/admin/campaigns/{draft}/").text
+        assert "<strong>1</strong>" in page
+        assert ("Y Rơ" in page, "A Thun" in page) == (is_named, is_named)
 
 
 def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(author, world, tmp_path):

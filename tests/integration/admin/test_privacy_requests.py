@@ -31,6 +31,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.hand_over import PeopleChoice, hand_over
 from campaigns.visits.progress import read_totals
 from campaigns.visits.results import Seen, enter_results, read_houses
 from campaigns.visits.sheets import assign_sheet, create_sheet, read_lines
@@ -38,7 +39,7 @@ from outreach.accounts.users import CONFIRMED_FOR
 from outreach.accounts.village_officers import add_officer
 from outreach.contacts.references import set_references
 from outreach.core.spreadsheets import write_workbook
-from outreach.models.accounts import AuditEvent, Right, Role, User, UserSession
+from outreach.models.accounts import AuditEvent, AuditValues, Right, Role, User, UserSession
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
 from tests.integration.admin.test_api import ADMINISTRATOR, Other
 from tests.integration.admin.test_drives import UNTIL_MIDNIGHT
@@ -633,6 +634,14 @@ def test_the_audit_log_does_not_keep_the_answer(world, author, vaccination):
     entries = world.audited("case.label", "contact.answer")
     assert len(entries) == 2
     assert not [entry for entry in entries if {"label", "suggested"} & set(entry.details)]
+    to = {"recipient": "Trạm Y tế xã", "purpose": "Hẹn mũi hai", "with_numbers": True}
+    world.do(hand_over, vaccination, PeopleChoice(answer="not_yet"), opened=[vaccination], **to)
+    handed, shown = (
+        world.one(select(AuditEvent).where(AuditEvent.action == action, AuditEvent.actor_id.is_not(None)))
+        for action in ("campaign.hand_over", "contact.see_number")
+    )
+    assert shown.subject == f"contacts:{contact(world, 2)}", "beside the answer it would say who gave it"
+    assert world.get_one(AuditValues, handed.id).changes.keys() == {"recipient", "purpose"}
 
 
 def test_a_campaign_is_about_health_if_its_kind_is(world):
