@@ -18,11 +18,11 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE, in_form_words, name_of_text
+from admin.wording.campaigns import CHOICES, OTHER_LANGUAGES, in_form_words, name_of_text
 from admin.wording.errors import show_error
 from admin.wording.filters import label_of
 from campaigns.models.campaigns import Campaign, CampaignList, Sender
-from campaigns.planning.drafts import LISTED, read_segments, suggest_text
+from campaigns.planning.drafts import LISTED, PARTS, read_segments, suggest_text
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.acknowledgements import OPT_OUT_REPLY
 from campaigns.rules import content_texts
@@ -493,7 +493,7 @@ def _decimal(value: str) -> float:
     return float(read_decimal(value) or 0)
 
 
-_AS_IS = ("starts_at", "deadline", "answered")
+_AS_IS = ("starts_at", "deadline", *(part for part in PARTS if part not in LISTED))
 _NUMBERS = {"pace": _decimal, "cap_per_day": _whole, "budget_vnd": _whole}
 
 
@@ -629,9 +629,8 @@ def read_choices(session: Session, user: User, languages: Mapping[str, str]) -> 
         "organisations": sorted(organisations, key=lambda each: vietnamese_order(each.name)),
         "districts": _districts(session, user),
         "area": f"{area.kind} {area.name}" if area else "",  # which limits the user's audiences
+        **CHOICES,
         "languages": {VIETNAMESE: LANGUAGES[VIETNAMESE], **languages},
-        "smartphone": SMARTPHONE,
-        "answered": ANSWERED,
         "segments": [(segment.id, segment.name) for segment in read_segments(session, user)],
     }
 
@@ -842,7 +841,7 @@ def find_unusual(form: Form, *, kinds: Kinds, issuers: set[str]) -> dict[str, li
             (has("also_in"), _("phải có cả trong danh sách khác")),
             (has("areas"), _("địa bàn")),
             (has("except"), _("trừ người trong danh sách")),
-            (has("smartphone", "answered", "languages"), _("điều kiện khác")),
+            (has(*CHOICES), _("điều kiện khác")),
         ],
         "words": [
             (not form.get("unaccented"), _("gửi có dấu")),

@@ -294,7 +294,7 @@ def show_whom(
     for part, names in (("areas", areas), ("organisations", organisations)):
         whom[part] = [names.get(code, code) for code in description.get(part, ())]
     whom["conditions"] = [
-        (str(_NAMES[key]), _show(key, description[key], {}, {})) for key in _CHOICES if description.get(key)
+        (str(_NAMES[key]), _show(key, description[key], {}, {})) for key in CHOICES if description.get(key)
     ]
     return whom
 
@@ -316,8 +316,8 @@ def _name(key: str) -> str:
 def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping[str, str]) -> str:
     if value is None or value == "" or value == []:
         return str(_("để trống"))
-    if key in _CHOICES or key == "unaccented_languages":
-        words = _CHOICES.get(key, LANGUAGES)
+    if key in CHOICES or key == "unaccented_languages":
+        words = CHOICES.get(key, LANGUAGES)
         chosen = [value] if isinstance(value, str) else value
         return ", ".join(str(words.get(each, each)) for each in chosen)
     if key in ("lists", "also_in", "except"):
@@ -359,20 +359,21 @@ def _show_value(value: Any) -> str:
     return str(value)
 
 
-SMARTPHONE: dict[str, Any] = {
-    Smartphone.YES.value: _l("Có"),
-    Smartphone.UNKNOWN.value: _l("Chưa rõ"),
-    Smartphone.NO.value: _l("Không có"),
+# Of each condition on contacts.
+CHOICES: dict[str, Mapping[str, Any]] = {
+    "languages": LANGUAGES,
+    "smartphone": {
+        Smartphone.YES.value: _l("Có"),
+        Smartphone.UNKNOWN.value: _l("Chưa rõ"),
+        Smartphone.NO.value: _l("Không có"),
+    },
+    "answered": {
+        Answered.NO.value: _l("Chỉ người chưa trả lời"),
+        Answered.YES.value: _l("Chỉ người đã trả lời"),
+        Answered.NOT_INSTALLED.value: _l("Chỉ người chưa báo đã làm"),
+        Answered.INSTALLED.value: _l("Chỉ người đã báo đã làm"),
+    },
 }
-ANSWERED: dict[str, Any] = {
-    Answered.NO.value: _l("Chỉ người chưa trả lời"),
-    Answered.YES.value: _l("Chỉ người đã trả lời"),
-    Answered.NOT_INSTALLED.value: _l("Chỉ người chưa báo đã làm"),
-    Answered.INSTALLED.value: _l("Chỉ người đã báo đã làm"),
-}
-
-
-_CHOICES = {"languages": LANGUAGES, "smartphone": SMARTPHONE, "answered": ANSWERED}
 
 
 def _mark(before: str, after: str) -> list[tuple[str, str]]:

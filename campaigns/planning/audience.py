@@ -43,6 +43,7 @@ from campaigns.rules.audience import (
     AudienceQuery,
     ContactField,
     ContactProfile,
+    ListRule,
     PhoneSharer,
     Sides,
     make_conditions,
@@ -128,32 +129,45 @@ def audience_query(
 ) -> AudienceQuery:
     """Return the query of a campaign's lists and those `added`; `passes_opt_outs` as installed."""
     lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
-    query = build_audience_query(
-        session, campaign.kind, {*lists, *added}, campaign.areas, read_conditions(campaign.conditions)
-    )
-    others: dict[ListPart, set[int]] = {part: set() for part in ListPart}
+    others: dict[ListPart, set[int]] = {}
     for other in session.scalars(select(OtherList).where(OtherList.campaign_id == campaign.id)):
-        others[other.part].add(other.list_id)
+        others.setdefault(other.part, set()).add(other.list_id)
+    conditions = read_conditions(campaign.conditions)
+    query = build_audience_query(
+        session, campaign.kind, {*lists, *added}, campaign.areas, conditions, others=others
+    )
     return replace(
         query,
         passes_opt_outs=passes_opt_outs and bool(campaign.urgent_basis),
         scopes=counted_scopes(session, campaign),
-        excepted=frozenset(others[ListPart.EXCEPT]),
-        also_in=frozenset(others[ListPart.ALSO_IN]),
         untold=untold_campaigns(session, query, campaign.organisation_id),
     )
 
 
 def build_audience_query(
-    session: Session, kind: str, lists: Collection[int], areas: Sequence[str], conditions: AudienceConditions
+    session: Session,
+    kind: str,
+    lists: Collection[int],
+    areas: Sequence[str],
+    conditions: AudienceConditions,
+    *,
+    others: Mapping[ListPart, Collection[int]],
 ) -> AudienceQuery:
-    """Build an audience query of lists, those of organisations included, with their bases and areas."""
+    """Build an audience query of lists, those of organisations included, with their bases, the `others` by part, and areas."""
     within = areas_within(session, areas) if areas else ()
     found = session.scalars(select(ContactList).where(ContactList.id.in_(lists))).all()
+    without_basis = frozenset(each.id for each in found if each.basis is LegalBasis.NONE)
+    excepted, also_in = (frozenset(others.get(part, ())) for part in (ListPart.EXCEPT, ListPart.ALSO_IN))
+    rules = (  # in their order of precedence
+        (without_basis, ListRule(frozenset(lists) - without_basis, 1, Exclusion.NO_BASIS)),
+        (excepted, ListRule(excepted, 0, Exclusion.EXCEPTED)),
+        (also_in, ListRule(also_in, len(also_in), Exclusion.NOT_ALSO_IN)),
+    )
     return AudienceQuery(
         kind,
         frozenset(lists),
-        frozenset(each.id for each in found if each.basis is LegalBasis.NONE),
+        without_basis,
+        tuple(rule for is_asked_for, rule in rules if is_asked_for),
         make_conditions(conditions, within),
         is_recorded=all(each.basis is not None for each in found),
         organisations=frozenset(each.organisation_id for each in found),
@@ -265,25 +279,23 @@ told AS (
     WHERE k.kind = :kind AND k.id NOT IN :untold AND r.answer IS NOT NULL AND r.phone_id IS NOT NULL
     GROUP BY r.phone_id
 )"""
-_AREA = "COALESCE(c.area_code, '')"
-_SMARTPHONE = "CASE WHEN c.has_smartphone THEN 'yes' WHEN NOT c.has_smartphone THEN 'no' ELSE 'unknown' END"
-_LANGUAGE = f"COALESCE(MAX(ph.language) OVER person, '{USUAL_LANGUAGE}')"
-_HISTORY = (
-    "CASE MAX(COALESCE(t.history, 0)) OVER person "
-    "WHEN 2 THEN 'installed' WHEN 1 THEN 'answered' ELSE 'none' END"
-)
-_PHONE_LANGUAGE = "LEFT JOIN phones ph ON ph.id = cp.phone_id"
-_PHONE_HISTORY = "LEFT JOIN told t ON t.phone_id = cp.phone_id"
-# For each field: the SQL that reads it, and the join it needs.
+# The SQL that reads each field, and the joins that some need.
 _FIELD_SQL = {
-    ContactField.AREA: (_AREA, ""),
-    ContactField.SMARTPHONE: (_SMARTPHONE, ""),
-    ContactField.LANGUAGE: (_LANGUAGE, _PHONE_LANGUAGE),
-    ContactField.HISTORY: (_HISTORY, _PHONE_HISTORY),
+    ContactField.AREA: "COALESCE(c.area_code, '')",
+    ContactField.SMARTPHONE: """
+           CASE WHEN c.has_smartphone THEN 'yes' WHEN NOT c.has_smartphone THEN 'no' ELSE 'unknown' END""",
+    ContactField.LANGUAGE: f"COALESCE(MAX(ph.language) OVER person, '{USUAL_LANGUAGE}')",
+    ContactField.HISTORY: """
+           CASE MAX(COALESCE(t.history, 0)) OVER person
+                WHEN 2 THEN 'installed' WHEN 1 THEN 'answered' ELSE 'none' END""",
 }
-# Who is in at least `number` of these lists.
+_FIELD_JOINS = {
+    ContactField.LANGUAGE: "LEFT JOIN phones ph ON ph.id = cp.phone_id",
+    ContactField.HISTORY: "LEFT JOIN told t ON t.phone_id = cp.phone_id",
+}
+# In how many lists of a rule who is in any.
 _IN_LISTS = """LEFT JOIN (
-        SELECT contact_id FROM memberships WHERE list_id IN :{lists} GROUP BY contact_id HAVING COUNT(*) >= {number}
+        SELECT contact_id, COUNT(*) AS number FROM memberships WHERE list_id IN :{name} GROUP BY contact_id
     ) {name} ON {name}.contact_id = p.contact_id"""
 _CLOSED = "COALESCE(b.opted_out + b.wrong + b.do_not_call + b.taken, 0)"
 _REASONS = """
@@ -313,7 +325,7 @@ WITH people AS (
     FROM memberships m WHERE m.list_id IN :lists{some}{each}
 ), others AS ({others}
 ), {blocked}{told}, reachable AS (
-    SELECT p.contact_id, p.founded_id, COALESCE(own_founded_id, own_id, founded_id, list_id) AS list_id,
+    SELECT p.contact_id, COALESCE(own_founded_id, own_id, founded_id, list_id) AS list_id,
            c.area_code, cp.phone_id{facts},{choice}
     FROM people p
     JOIN contacts c ON c.id = p.contact_id
@@ -325,8 +337,7 @@ WITH people AS (
     WINDOW person AS (PARTITION BY c.id)
 ), judged AS (
     SELECT contact_id, phone_id, list_id, area_code, usable, choice,
-           {unreachable}
-                WHEN founded_id IS NULL THEN 'no_basis'{conditions}
+           {unreachable}{conditions}
                 WHEN taken = 1 THEN 'shared_phone'
            END AS exclusion
     FROM reachable WHERE choice = 1 OR choice <= usable
@@ -390,7 +401,7 @@ WITH RECURSIVE standing AS (
     FROM chosen s JOIN contested n ON n.contact_id = s.contact_id AND n.turn = s.turn + 1
     CROSS JOIN (SELECT '+' AS sign UNION ALL SELECT '-') o
 ), {blocked}, {told}, reachable AS (
-    SELECT c.id, COALESCE(s.named, '') AS named, {area} AS area, {smartphone} AS smartphone, {language} AS language, {history} AS history,
+    SELECT c.id, COALESCE(s.named, '') AS named, {facts},
            cp.phone_id,{choice}
     FROM contacts c
     LEFT JOIN chosen s ON s.contact_id = c.id AND s.turn = s.turns
@@ -400,7 +411,7 @@ WITH RECURSIVE standing AS (
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
     WINDOW person AS (PARTITION BY c.id, s.named)
 ), judged AS (
-    SELECT id, named, area, smartphone, language, history, phone_id, usable, choice,{unreachable} END AS unreachable
+    SELECT id, named, {fields}, phone_id, usable, choice,{unreachable} END AS unreachable
     FROM reachable WHERE choice = 1 OR choice <= usable
 ), sharing AS (
     SELECT phone_id FROM judged
@@ -415,16 +426,16 @@ WITH RECURSIVE standing AS (
     UNION
     SELECT s.phone_id FROM wanted w JOIN several s ON s.first_id = w.phone_id
 ), alike AS (
-    SELECT s.lists, k.area, k.smartphone, k.language, k.history, k.unreachable, k.named, w.phone_id AS shared_id,
+    SELECT s.lists, {fields}, k.unreachable, k.named, w.phone_id AS shared_id,
            CASE WHEN w.phone_id IS NOT NULL OR k.id % :every = 0 THEN k.id END AS contact_id,
            CASE WHEN w.phone_id IS NOT NULL THEN k.usable END AS usable
     FROM judged k JOIN standing s ON s.contact_id = k.id
     LEFT JOIN wanted w ON w.phone_id = k.phone_id AND k.unreachable IS NULL
     WHERE k.choice = 1
 )
-SELECT lists, area, smartphone, language, history, unreachable, named, shared_id, contact_id, usable, COUNT(*) AS people
+SELECT lists, {fields}, unreachable, named, shared_id, contact_id, usable, COUNT(*) AS people
 FROM alike
-GROUP BY lists, area, smartphone, language, history, unreachable, named, shared_id, contact_id, usable
+GROUP BY lists, {fields}, unreachable, named, shared_id, contact_id, usable
 """
 
 
@@ -487,18 +498,16 @@ def audience_statement(
         "scopes": list(query.scopes),
         "organisations": [EVERYBODY, *query.organisations],
     }
-    facts = [f"{_FIELD_SQL[field][0]} AS {field}" for field in fields]
-    joins = [_FIELD_SQL[field][1] for field in fields]
+    facts = [f"{_FIELD_SQL[field]} AS {field}" for field in fields]
+    joins = [_FIELD_JOINS.get(field, "") for field in fields]
     clauses = ""
-    for name, lists, number, holds, exclusion in (
-        ("excepted", query.excepted, 1, "NOT NULL", Exclusion.EXCEPTED),
-        ("also_in", query.also_in, len(query.also_in), "NULL", Exclusion.NOT_ALSO_IN),
-    ):
-        if lists:
-            facts.append(f"{name}.contact_id AS {name}_id")
-            joins.append(_IN_LISTS.format(name=name, lists=name, number=number))
-            parameters[name] = sorted(lists)
-            clauses += f"\n                WHEN {name}_id IS {holds} THEN '{exclusion}'"
+    for index, rule in enumerate(query.rules):
+        name = f"lists_{index}"
+        facts.append(f"COALESCE({name}.number, 0) AS {name}")
+        joins.append(_IN_LISTS.format(name=name))
+        parameters[name] = sorted(rule.lists)
+        is_left_out = f"{name} < {rule.number}" if rule.number else f"{name} > 0"
+        clauses += f"\n                WHEN {is_left_out} THEN '{rule.exclusion}'"
     for index, condition in enumerate(query.conditions):
         clauses += (
             f"\n                WHEN {condition.field} NOT IN :allowed_{index} THEN '{condition.exclusion}'"
@@ -565,11 +574,9 @@ def profile_statement(query: AudienceQuery, *, is_postgresql: bool) -> TextClaus
             phone_ids=joined.format("phone_id"),
             **blocked_parts(query.passes_opt_outs),
             told=_PAST_ANSWERS.strip(),
-            area=_AREA,
-            smartphone=_SMARTPHONE,
-            language=_LANGUAGE,
-            history=_HISTORY,
-            joins=f"{_PHONE_LANGUAGE} {_PHONE_HISTORY}",
+            fields=", ".join(ContactField),
+            facts=", ".join(f"{_FIELD_SQL[field]} AS {field}" for field in ContactField),
+            joins=" ".join(_FIELD_JOINS.values()),
         )
     ).bindparams(bindparam("untold", expanding=True), bindparam("scopes", expanding=True))
 
@@ -630,11 +637,10 @@ def _list_ids(joined: str) -> frozenset[int]:
     return frozenset(map(int, joined.split(",")))
 
 
-def _read_profile(
-    lists: str, area: str, smartphone: str, language: str, history: str, unreachable: str | None, named: str
-) -> ContactProfile:
+def _read_profile(lists: str, *facts: Any) -> ContactProfile:
+    *values, unreachable, named = facts
     reason = Exclusion(unreachable) if unreachable else None
-    return ContactProfile(_list_ids(lists), area, smartphone, language, history, reason, named)
+    return ContactProfile(_list_ids(lists), tuple(values), reason, named)
 
 
 def restore_audience_counter(session: Session, data: Mapping[str, Any]) -> AudienceCounter:

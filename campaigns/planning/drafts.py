@@ -30,7 +30,7 @@ from campaigns.models.campaigns import (
 from campaigns.planning.audience import add_lists
 from campaigns.planning.drives import drive_named, open_drive_of
 from campaigns.planning.kinds import all_kinds, find_content, load_kinds
-from campaigns.rules.audience import read_conditions
+from campaigns.rules.audience import CONDITIONS, read_conditions
 from campaigns.rules.content import Content, merge
 from campaigns.rules.draft import Draft, GoalDraft
 from campaigns.rules.replies.labels import Label
@@ -478,9 +478,9 @@ def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 LONGEST_NAME = 80
-# The parts of a campaign's file that describe its audience; each of the first ones is a list.
-LISTED = ("lists", "organisations", "also_in", "except", "areas", "languages", "smartphone")
-PARTS = (*LISTED, "answered")
+# The parts of a campaign's file that describe its audience, and those that are lists.
+PARTS = ("lists", "organisations", "also_in", "except", "areas", *CONDITIONS)
+LISTED = tuple(part for part in PARTS if CONDITIONS.get(part, list) is list)
 
 
 def read_segments(session: Session, user: User) -> list[Segment]:

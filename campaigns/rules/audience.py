@@ -76,6 +76,10 @@ class AudienceConditions:
         return {key: value for key, value in data.items() if value}
 
 
+# What a campaign's file says of contacts, with its type there.
+CONDITIONS: dict[str, type] = {"languages": list, "smartphone": list, "answered": str}
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """Condition that a contact's `field` is one of `allowed`; else they are excluded for `exclusion`."""
@@ -85,13 +89,25 @@ class Condition:
     exclusion: Exclusion
 
 
+class ListRule(NamedTuple):
+    """Rule that contacts are in at least `number` of `lists`, for 0 in none; else excluded for `exclusion`."""
+
+    lists: frozenset[int]
+    number: int
+    exclusion: Exclusion
+
+    def leaves_out(self, lists: frozenset[int]) -> bool:
+        """Return whether who is in these lists is excluded."""
+        found = len(lists & self.lists)
+        return found < self.number if self.number else found > 0
+
+
 @dataclass(frozen=True, slots=True)
 class AudienceQuery:
     """Audience description with all names resolved.
 
     `kind` is the campaign's; earlier answers to this kind count. `lists_without_basis` are those of `lists` that have
-    no legal basis. Who is in one of `excepted`, or not in each of `also_in`, is left out. `conditions` are in their order of
-    precedence. `is_recorded`: each list's basis is on record.
+    no legal basis. `rules`, then `conditions` go by precedence. `is_recorded`: each list's basis is on record.
     `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well. `scopes`: of
     the wishes to be left alone that count. `untold`: campaigns whose answers do not count. `organisations`: the lists'.
     """
@@ -99,12 +115,11 @@ class AudienceQuery:
     kind: str
     lists: frozenset[int]
     lists_without_basis: frozenset[int] = frozenset()
+    rules: tuple[ListRule, ...] = ()
     conditions: tuple[Condition, ...] = ()
     is_recorded: bool = True
     passes_opt_outs: bool = False
     scopes: tuple[str, ...] = (EVERYTHING,)
-    excepted: frozenset[int] = frozenset()
-    also_in: frozenset[int] = frozenset()
     untold: frozenset[int] = frozenset()
     organisations: frozenset[int] = frozenset()
 
@@ -155,15 +170,12 @@ EVERYBODY = 0
 class ContactProfile(NamedTuple):
     """What decides about a contact apart from shared phones.
 
-    `unreachable`: why no campaign may write to them. `named`: to whom their contested phones are theirs and to whom not, and
-    which are taken as theirs, as "+2,3!0;-4!2;".
+    `values`: of each ContactField. `unreachable`: why no campaign may write to them. `named`: to whom their contested phones
+    are theirs and to whom not, and which are taken as theirs, as "+2,3!0;-4!2;".
     """
 
     lists: frozenset[int]
-    area: str
-    smartphone: str
-    language: str
-    history: str
+    values: tuple[str, ...]
     unreachable: Exclusion | None
     named: str = ""
 
@@ -259,7 +271,9 @@ class AudienceCounter:
             if key not in self._by_lists:
                 self._by_lists[key] = _Group(profile.named)
             self._by_lists[key].add(index, profile.unreachable, numbers[index])
-        self._values = {field: [getattr(profile, field) for profile in profiles] for field in ContactField}
+        self._values = {
+            field: [profile.values[n] for profile in profiles] for n, field in enumerate(ContactField)
+        }
 
     def as_data(self, *, names: int) -> dict[str, Any]:
         """Return the data of `from_data`, through JSON or not: nobody's name, but the ids of at most so many to be named."""
@@ -278,10 +292,8 @@ class AudienceCounter:
         counter = cls({})
         counter._group(
             [
-                ContactProfile(
-                    frozenset(lists), area, phone, language, history, Exclusion(why) if why else None, named
-                )
-                for lists, area, phone, language, history, why, named in data["profiles"]
+                ContactProfile(frozenset(lists), tuple(values), Exclusion(why) if why else None, named)
+                for lists, values, why, named in data["profiles"]
             ],
             list(data["numbers"]),
         )
@@ -326,7 +338,6 @@ class AudienceCounter:
 
     def _select(self, query: AudienceQuery, counts: Counter[Exclusion]) -> list[int]:
         """Return the recipients' profiles; the others of the lists are added to `counts` by reason."""
-        founded = query.lists - query.lists_without_basis
         profiles: list[int] = []
         for (lists, _named), group in self._by_lists.items():
             if not lists & query.lists or any(
@@ -334,12 +345,9 @@ class AudienceCounter:
             ):
                 continue
             counts.update(group.unreachable)
-            if not lists & founded:
-                counts[Exclusion.NO_BASIS] += self._total(group.profiles)
-            elif lists & query.excepted:
-                counts[Exclusion.EXCEPTED] += self._total(group.profiles)
-            elif not query.also_in <= lists:
-                counts[Exclusion.NOT_ALSO_IN] += self._total(group.profiles)
+            broken = next((rule for rule in query.rules if rule.leaves_out(lists)), None)
+            if broken:
+                counts[broken.exclusion] += self._total(group.profiles)
             else:
                 profiles += group.profiles
         for condition in query.conditions:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from campaigns.rules.audience import AudienceConditions, read_conditions
+from campaigns.rules.audience import CONDITIONS, AudienceConditions, read_conditions
 from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import check_texts
 from campaigns.rules.list_fields import check_text, parse_text, read_substitutes
@@ -36,9 +36,7 @@ _KNOWN: dict[str, Any] = {
     "except": list,
     "areas": list,
     "organisations": list,
-    "languages": list,
-    "smartphone": list,
-    "answered": str,
+    **CONDITIONS,
     "pace": (int, float),
     "window": list,
     "cap_per_day": int,
