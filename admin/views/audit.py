@@ -5,6 +5,7 @@ about personal data, breaches, and the impact assessment.
 import tempfile
 from datetime import UTC, datetime, time
 from enum import StrEnum
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from admin import forms
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction, requested_day
+from admin.views.gateways import SETTING_NAMES
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
 from admin.wording.filters import LABELS, kind_titles
 from campaigns.checks.doctor import run_checks
@@ -94,7 +96,7 @@ class AuditView(AdminPage):
             subjects=SUBJECTS,
             address=_page_url,
             describe=describe,
-            describe_changes=describe_changes,
+            describe_changes=partial(describe_changes, setting_names=SETTING_NAMES),
             head=head,
             kept={key: value for key, value in args.items() if value and key != "before"},
             is_first=not args.get("before"),

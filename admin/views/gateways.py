@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from wtforms.fields.core import UnboundField
 
 from admin import forms
 from admin.views.base import AdminPage, FormAction, send_workbook
@@ -337,17 +338,24 @@ class OfficeForm(forms.Form):
     def __init__(self, key: object = "", *, is_sent: bool = True) -> None:
         settings = current_app.extensions["runtime"].settings
         super().__init__(key, is_sent=is_sent, **self.kept(settings))
-        self.made = self.of or {field.name: (field.name,) for field in self}
+        made = self.made()
         self.lines = [
             (
                 self[fields[0]].label.text,
                 _shown(settings, name),
                 name.upper() if name in settings.given else "",
             )
-            for name, fields in self.made.items()
+            for name, fields in made.items()
         ]
-        for field in (field for name in settings.given & self.made.keys() for field in self.made[name]):
+        for field in (field for name in settings.given & made.keys() for field in made[name]):
             del self[field]
+
+    @classmethod
+    def made(cls) -> dict[str, tuple[str, ...]]:
+        """Return the fields of each setting."""
+        return cls.of or {
+            name: (name,) for name, value in vars(cls).items() if isinstance(value, UnboundField)
+        }
 
     @classmethod
     def kept(cls, settings: Settings) -> dict[str, Any]:
@@ -367,7 +375,7 @@ class OfficeForm(forms.Form):
     def values(self) -> dict[str, Any]:
         changed = [
             name
-            for name, fields in self.made.items()
+            for name, fields in self.made().items()
             if any(field in self and _differs(self[field]) for field in fields)
         ]
         return {"texts": {name: self.text(name) for name in changed}}
@@ -375,7 +383,7 @@ class OfficeForm(forms.Form):
     def refuse(self, error: LoaError) -> None:
         """Put what is wrong with a setting to its first field."""
         if error.code == "office_setting_wrong":
-            self.main, error = self.made[error.parameters["name"]][0], error.parameters["reason"]
+            self.main, error = self.made()[error.parameters["name"]][0], error.parameters["reason"]
         super().refuse(error)
 
 
@@ -388,7 +396,7 @@ class MailForm(OfficeForm):
         "smtp_url": ("host", "security", "port", "login", "password", "sender")
     }
     host = forms.TextField(
-        _l("Địa chỉ máy chủ"), maxlength=120, autocomplete="off", hint=_l("Ví dụ: mail.tinh.gov.vn")
+        _l("Địa chỉ máy chủ thư"), maxlength=120, autocomplete="off", hint=_l("Ví dụ: mail.tinh.gov.vn")
     )
     security = forms.ChoiceField(
         _l("Mã hóa"),
@@ -516,7 +524,7 @@ class LogoForm(OfficeForm):
     intro = _l("Hiện ở đầu mọi trang và trang đăng nhập.")
     button = _l("Dùng biểu trưng này")
     office_logo = forms.FileField(
-        _l("Tệp ảnh"),
+        _l("Tệp ảnh biểu trưng"),
         missing=_l("Chưa chọn tệp. Hãy chọn tệp ảnh biểu trưng."),
         accept=",".join(IMAGES),
         codes=("office_logo_wrong", "upload_large"),
@@ -557,6 +565,14 @@ def _shown(settings: Settings, name: str) -> str:
     return (number(value) if value else "") if isinstance(value, int) else str(value)
 
 
+# As the audit log calls the settings.
+SETTING_NAMES: dict[str, Any] = {
+    name: getattr(form, fields[0]).args[0]
+    for form in OfficeForm.__subclasses__()
+    for name, fields in form.made().items()
+}
+
+
 class SettingsView(AdminPage):
     """One page: mail server, who is on duty, hours and days, budget, logo."""
 
@@ -566,7 +582,7 @@ class SettingsView(AdminPage):
     def index(self) -> ResponseReturnValue:
         return self.render(
             "settings/office.html",
-            forms=[form.on_page() for form in (MailForm, DutyForm, SendingForm, BudgetForm, LogoForm)],
+            forms=[form.on_page() for form in OfficeForm.__subclasses__()],
             has_mail=bool(self.settings.smtp_url),
             has_logo=bool(self.settings.office_logo) and "office_logo" not in self.settings.given,
         )

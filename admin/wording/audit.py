@@ -1,5 +1,6 @@
 """Labels of the audit log: its actions, and the details and changes it records."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -350,16 +351,6 @@ _VALUES: dict[str, dict[str, Any]] = {
         "urgent_reason": _l("lý do báo khẩn"),
         "urgent_basis": _l("căn cứ pháp lý"),
         "kind": _l("loại"),
-        "smtp_url": _l("máy chủ thư"),
-        "duty_contacts": _l("cán bộ trực"),
-        "stand_in_contacts": _l("người trực thay"),
-        "sending_hours": _l("giờ gửi của chiến dịch mới"),
-        "quiet_days": _l("ngày không gửi"),
-        "campaign_budget_vnd": _l("ngân sách của chiến dịch mới"),
-        "price_per_segment_vnd": _l("giá ước tính"),
-        "two_approvals_people": _l("cần hai người duyệt từ (người nhận)"),
-        "two_approvals_vnd": _l("cần hai người duyệt từ (đồng)"),
-        "office_logo": _l("biểu trưng"),
     },
 }
 _LABEL_GROUPS = {
@@ -379,17 +370,19 @@ def describe(details: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(DETAILS.get(key, key)), _value_label(key, value)) for key, value in details.items()]
 
 
-def describe_changes(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
+def describe_changes(changes: dict[str, Any], setting_names: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return each changed field as label, old and new value; phone numbers are masked, as elsewhere."""
+    names = {**_VALUES["fields"], **setting_names}
     return [
-        (_field(key), _value(key, before), _value(key, after)) for key, (before, after) in changes.items()
+        (_field(key, names), _value(key, before), _value(key, after))
+        for key, (before, after) in changes.items()
     ]
 
 
-def _field(key: str) -> str:
+def _field(key: str, names: Mapping[str, Any]) -> str:
     if key.startswith("content."):
         return name_of_text(key.removeprefix("content."))
-    return str(_VALUES["fields"].get(key, key))
+    return str(names.get(key, key))
 
 
 def _value(key: str, value: Any) -> str:

@@ -33,13 +33,6 @@ TWILIO_API = "https://api.twilio.com"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
 KNOWN_TOKEN = "simulator"  # noqa: S105 - refused in production: anybody who reads this could sign webhooks
-
-
-# What an administrator may set on the page of the office, too: a variable that is set wins.
-OFFICE = (
-    *("smtp_url", "duty_contacts", "stand_in_contacts", "sending_hours", "quiet_days", "campaign_budget_vnd"),
-    *("price_per_segment_vnd", "two_approvals_people", "two_approvals_vnd", "office_logo"),
-)
 log = logging.getLogger(__name__)
 
 
@@ -47,9 +40,9 @@ class BadSettings(BadInput):
     """Invalid environment variables, with all that is wrong."""
 
 
-def _var(default: Any, parse: Callable[[str], Any], *, secret: bool = False) -> Callable[[str], Any]:
-    """Return what declares a setting by its line of help."""
-    return lambda text: field(default=default, metadata={"parse": parse, "help": text, "secret": secret})
+def _var(default: Any, parse: Callable[[str], Any], **marks: bool) -> Callable[[str], Any]:
+    """Return what declares a setting by its line of help: `secret`, or set on the page of the `office` as well."""
+    return lambda text: field(default=default, metadata={"parse": parse, "help": text, **marks})
 
 
 _text, _secret = _var("", formats.text), _var("", formats.text, secret=True)
@@ -244,7 +237,7 @@ class Settings:
         "full phone numbers that one user may open in an hour on the pages of people and cases and in "
         "lists that are handed over; beyond that it is refused, and an alert"
     )
-    smtp_url: str = _var("", formats.url("smtp", "smtps"))(
+    smtp_url: str = _var("", formats.url("smtp", "smtps"), office=True)(
         "mail server for reports and notices: `smtp://user:password@host:587/?from=loa@example.vn` "
         "(STARTTLS), or `smtps://…`; without it no mail is sent"
     )
@@ -252,35 +245,35 @@ class Settings:
         "who gets the daily report of the first drive, separated by commas; the form of a drive's report "
         "may name others"
     )
-    duty_contacts: tuple[str, ...] = _var((), formats.contacts)(
+    duty_contacts: tuple[str, ...] = _var((), formats.contacts, office=True)(
         "who is told of a cry for help (docs/replies.md#cries-for-help) within seconds: mail addresses, "
         "mobile numbers and addresses of webhooks (`https://…`), separated by commas. A webhook gets "
         "`case.urgent`, later `case.untaken`, or `case.team_untold` where the message to a rescue team has "
         "not arrived, with the number of the case, the time, the place, the campaign and the link"
     )
-    stand_in_contacts: tuple[str, ...] = _var((), formats.contacts)(
+    stand_in_contacts: tuple[str, ...] = _var((), formats.contacts, office=True)(
         "who is told when nobody has taken it within ten minutes"
     )
     alert_secret: str = _secret(
         "signs alerts to webhooks, as those of subscriptions (docs/api.md#webhooks) are signed; the secret "
         "of the signature is `whsec_` and its base64"
     )
-    price_per_segment_vnd: int = _var(350, formats.whole(0, 100_000))(
+    price_per_segment_vnd: int = _var(350, formats.whole(0, 100_000), office=True)(
         "an estimate in VND until the gateway bills; a campaign keeps the one of its launch"
     )
     usd_vnd: float = _var(23_200.0, formats.number(1, 1_000_000))(
         "đồng for a dollar, to convert a bill in dollars to whole đồng for each message (about the banks' "
         "rate of August 2020). For a bill in another currency the estimate stays"
     )
-    campaign_budget_vnd: int = _var(0, formats.whole(0, 1_000_000_000))(
+    campaign_budget_vnd: int = _var(0, formats.whole(0, 1_000_000_000), office=True)(
         "the budget that a new campaign begins with, in VND; 0 is none"
     )
-    two_approvals_people: int = _var(0, formats.whole(0, 100_000_000))(
+    two_approvals_people: int = _var(0, formats.whole(0, 100_000_000), office=True)(
         "from so many recipients on a campaign needs the approval of two people, neither an author; 0 is "
         "never. Checked again when the audience is frozen: a campaign that then needs a second approval "
         "waits for it"
     )
-    two_approvals_vnd: int = _var(0, formats.whole(0, 1_000_000_000))(
+    two_approvals_vnd: int = _var(0, formats.whole(0, 1_000_000_000), office=True)(
         "the same from such a cost of its own messages on, in VND (acknowledgements are not counted, as "
         "with the budget)"
     )
@@ -290,10 +283,10 @@ class Settings:
         "who objected to the processing, restricted it or withdrew consent. While it is `no` a draft with "
         "such a basis can be neither submitted, approved nor launched"
     )
-    sending_hours: str = _var("08:00-20:00", formats.hours)(
+    sending_hours: str = _var("08:00-20:00", formats.hours, office=True)(
         "the hours that a new campaign begins with, in Vietnam time"
     )
-    quiet_days: QuietDays | None = _var(None, parse_quiet_days)(  # noqa: RUF009 - frozen, whatever its name
+    quiet_days: QuietDays | None = _var(None, parse_quiet_days, office=True)(  # noqa: RUF009 - frozen
         "days on which campaigns send nothing, separated by commas "
         "(docs/campaigns.md#days-without-sending): weekdays (`sun`), `holidays`, days and periods with a "
         "name (`2027-02-05..2027-02-11 nghỉ Tết`); `none` is no day. By default the nation's holidays "
@@ -333,7 +326,7 @@ class Settings:
         "days (at least 15) after the last campaign of a drive about health after which its answers lead "
         "to nobody; see docs/operations.md#personal-data-past-their-time"
     )
-    office_logo: str = _text(
+    office_logo: str = _var("", formats.text, office=True)(
         "file with your emblem for the head of the pages and the sign-in: PNG, JPEG, WebP or SVG, at most "
         "50 KB; Loa's own without it"
     )
@@ -562,3 +555,7 @@ class Settings:
             host = urlsplit(self.api_base_url).hostname
             return not (self.app_env == "test" and host in THIS_MACHINE)
         return self.sms_gateway not in ("twilio", "simulator")
+
+
+# What an administrator may set on the page of the office, too: a variable that is set wins.
+OFFICE = tuple(name for name, item in Settings.variables().items() if item.metadata.get("office"))

@@ -76,7 +76,7 @@ def rows(*head, of):
 def shown_default(item):
     """How a default is shown; not at all where a secret has one, or the help says it."""
     default = item.default
-    if default in ("", (), None) or item.metadata["secret"] or item.name == "twilio_account_sid":
+    if default in ("", (), None) or item.metadata.get("secret") or item.name == "twilio_account_sid":
         return ""
     if item.name == "push_fields":
         return "`id=id,sender=from,recipient=to,body=text,at=at`"
