@@ -17,6 +17,8 @@ from admin.app import create_app
 from campaigns.analytics.reach import read_reach
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.replies import Answer, Case
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.content import page_choices, read_content
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import NON_ANSWERS, PAGE_LABELS, Label
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -38,7 +40,7 @@ from tests.support.world import APPROVER, number
 ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
 DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/79.0"
-ANSWERS_TO_BLUEZONE = ("install", "installed", "not_yet", "need_help", "no_smartphone")
+BLUEZONE = page_choices(read_content(load_kinds()["bluezone"]))
 ALWAYS = ("call", "ask", "wrong_number", "opt_out_drive", "opt_out")
 NO_APP = ("no_smartphone", "installed", "opt_out")
 # What a page looks like does not depend on the database.
@@ -320,7 +322,7 @@ def fetch(port, head, body=""):
 def test_a_fresh_page_asks_and_offers_every_answer(client, world, campaign):
     page = read(client, token_of(world, campaign))
     assert "Ông/bà đã cài Bluezone trên điện thoại này chưa?" in page
-    assert buttons(page) == [*ANSWERS_TO_BLUEZONE, *ALWAYS]
+    assert buttons(page) == ["install", *(each.value for each in BLUEZONE), *ALWAYS]
     response = client.head(f"/{token_of(world, campaign)}")
     assert (response.status_code, response.data) == (200, b"")
     assert client.head("/zzzzzzzz").status_code == 404

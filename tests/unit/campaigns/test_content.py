@@ -15,7 +15,7 @@ from campaigns.rules.content import (
 )
 from campaigns.rules.content_texts import PATHS, find_copied, find_text_errors
 from campaigns.rules.promises import OwnCount, is_promise, read_promised, short_answer
-from campaigns.rules.replies.labels import PAGE_LABELS, Label
+from campaigns.rules.replies.labels import USES, Label
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign
 from outreach.rules.segments import measure
@@ -138,11 +138,13 @@ def test_steps_are_a_list(steps):
 
 
 def test_the_page_offers_what_can_be_pressed():
-    bluezone, vaccination = (page_choices(read_content(KINDS[kind])) for kind in ("bluezone", "tiem-chung"))
-    assert [each.value for each in bluezone] == ["installed", "not_yet", "need_help", "no_smartphone"]
-    assert [each.value for each in vaccination] == ["installed", "not_yet", "need_help"]
-    assert {each.value for each in bluezone} < set(PAGE_LABELS)
-    assert bluezone[1].text == "Chưa, nhắc tôi sau"
+    offered = {kind: page_choices(read_content(KINDS[kind])) for kind in ("bluezone", "tiem-chung")}
+    choices = [label for label, use in USES.items() if use.is_choice]
+    for kind, found in offered.items():
+        written = {label for label, texts in KINDS[kind]["answers"].items() if texts.get("button")}
+        assert [each.value for each in found] == [each for each in choices if each in written | {"not_yet"}]
+    assert offered["bluezone"][1].text == "Chưa, nhắc tôi sau"
+    assert "no_smartphone" not in {each.value for each in offered["tiem-chung"]}
 
 
 def test_bluezone_links_to_the_official_addresses_only():
