@@ -339,6 +339,7 @@ class ImportsView(AdminPage):
             preview = uploads.preview_for(session, upload, user=user)
             rows = preview.get("rows", [])
             codes = {row["area_code"] for row in rows if row["area_code"]}
+            codes.update(*(candidates for _place, _n, *of in preview.get("places", []) for candidates in of))
             areas = session.execute(select(Area.code, Area.kind, Area.name).where(Area.code.in_(codes)))
             read = {
                 "upload": upload,

@@ -8,6 +8,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
+from outreach.contacts.move_people import load_units
 from outreach.imports import uploads
 from outreach.imports.issues import Decision
 from outreach.imports.list_reader import SKIPPED
@@ -256,6 +257,19 @@ def test_the_preview_names_the_places_that_are_not_understood_until_the_file_is_
     assert "Chưa nhận ra: “Xã Nơi Khác” (2)." in " ".join(page.split())
     confirmed(client, world)
     assert upload(world).preview["places"] == []
+
+
+def test_a_place_that_may_be_two_communes_is_named_with_both_and_asked_about(client, world):
+    """Of communes called alike but for a mark; a mark of neither, or none, means both."""
+    world.do(load_units, ["51"])
+    rows = ["A Thun,0905000001,Xã Ba Tó", "Y Mai,0905000002,Xã Nơi Khác"]
+    page = checked(client, world, "\n".join(("Họ tên,Số điện thoại,Xã", *rows)))
+    either = "“Xã Ba Tó” (1), có thể là Xã Ba Tơ hoặc Xã Ba Tô; “Xã Nơi Khác” (1)."
+    assert f"Chưa nhận ra: {either}" in " ".join(page.split())
+    confirmed(client, world)
+    asked = client.get("/admin/lists/places").text
+    likely = re.findall(r'<optgroup label="Có thể là">(.*?)</optgroup>', asked, re.DOTALL)
+    assert [re.findall(r">(Xã [^<]+)<", each) for each in likely] == [["Xã Ba Tơ", "Xã Ba Tô"]]
 
 
 def test_a_new_list_is_of_the_own_organisation_or_of_the_one_that_a_file_was_brought_for_last(client, world):
