@@ -372,6 +372,17 @@ def test_the_logo_is_on_every_page_until_it_is_taken_away(administrator, world):
     assert not stored(world)
 
 
+def test_the_audit_log_calls_a_setting_as_its_form_does(administrator):
+    post(administrator, PAGE + "budget", price_per_segment_vnd="400")
+    post(administrator, PAGE + "sending", opens="07:30", closes="17:00")
+    logged = administrator.get("/admin/audit/").text
+    for name in (
+        "Giá ước tính mỗi tin tính cước (đồng): – → <b>400",
+        "Chiến dịch mới gửi từ: – → <b>07:30-17:00",
+    ):
+        assert name in logged
+
+
 def test_a_page_that_was_saved_unchanged_sets_nothing(administrator, world):
     """Else hours that are saved in training would switch off the holidays of an office that becomes live."""
     post(administrator, PAGE + "sending", opens="08:00", closes="20:00", periods="")
