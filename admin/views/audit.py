@@ -96,7 +96,7 @@ class AuditView(AdminPage):
             subjects=SUBJECTS,
             address=_page_url,
             describe=describe,
-            describe_changes=partial(describe_changes, setting_names=SETTING_NAMES),
+            describe_changes=partial(describe_changes, names=SETTING_NAMES),
             head=head,
             kept={key: value for key, value in args.items() if value and key != "before"},
             is_first=not args.get("before"),

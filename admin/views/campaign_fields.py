@@ -43,7 +43,6 @@ from outreach.places.areas import read_districts
 from outreach.rules.errors import BadCampaign, BadInput
 from outreach.rules.formats import read_decimal, read_whole
 from outreach.rules.identity import vietnamese_order
-from outreach.rules.languages import NAMES as ALL_LANGUAGES
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
 
@@ -207,7 +206,7 @@ def show_texts(
 
     return Texts(
         code=code,
-        language=str(ALL_LANGUAGES[code]),
+        language=str(LANGUAGES[code]),
         main=fields(_MAIN),
         app=Group(_("Ứng dụng cần cài"), fields(f"app.{part}" for part in APP)),
         own=[

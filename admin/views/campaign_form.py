@@ -58,7 +58,7 @@ from admin.wording.errors import show_error
 from admin.wording.filters import clock
 from campaigns.delivery.office_phones import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, prepare_correcting_campaign, save_form
-from campaigns.models.campaigns import Campaign, ListPart, Sender
+from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning import drafts
 from campaigns.planning.audience import build_audience_query, estimate_recipients, lists_of_organisations
 from campaigns.planning.correct_texts import (
@@ -149,8 +149,7 @@ def read_query(session: Session, user: User, filled: CampaignFormData) -> Audien
         areas = drafts.find_areas(session, user, areas)
     except BadInput as error:
         filled.errors.setdefault("areas", show_error(error))
-    others = {part: found[part] for part in ListPart}
-    query = build_audience_query(session, draft.kind, found["lists"], areas, draft.conditions, others=others)
+    query = build_audience_query(session, draft.kind, found, areas, draft.conditions)
     return replace(query, untold=untold_campaigns(session, query, user.organisation_id))
 
 

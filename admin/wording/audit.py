@@ -370,19 +370,15 @@ def describe(details: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(DETAILS.get(key, key)), _value_label(key, value)) for key, value in details.items()]
 
 
-def describe_changes(changes: dict[str, Any], setting_names: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return each changed field as label, old and new value; phone numbers are masked, as elsewhere."""
-    names = {**_VALUES["fields"], **setting_names}
-    return [
-        (_field(key, names), _value(key, before), _value(key, after))
-        for key, (before, after) in changes.items()
-    ]
+def describe_changes(changes: dict[str, Any], names: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return each changed field as label, old and new value; `names` of settings. Phone numbers are masked, as elsewhere."""
+    return [(_field(key, names), _value(key, old), _value(key, new)) for key, (old, new) in changes.items()]
 
 
 def _field(key: str, names: Mapping[str, Any]) -> str:
     if key.startswith("content."):
         return name_of_text(key.removeprefix("content."))
-    return str(names.get(key, key))
+    return str(names.get(key) or _VALUES["fields"].get(key, key))
 
 
 def _value(key: str, value: Any) -> str:

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience, sum_totals
-from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
+from campaigns.models.campaigns import Campaign, CampaignList, OtherList, Recipient
 from campaigns.models.figures import ReachBlock, ReachCount, ReachSnapshot
 from campaigns.planning.drives import counted_scopes, untold_campaigns
 from campaigns.rules.audience import (
@@ -128,14 +128,12 @@ def audience_query(
     session: Session, campaign: Campaign, *, passes_opt_outs: bool = False, added: Collection[int] = ()
 ) -> AudienceQuery:
     """Return the query of a campaign's lists and those `added`; `passes_opt_outs` as installed."""
-    lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
-    others: dict[ListPart, set[int]] = {}
+    chosen = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
+    lists: dict[str, set[int]] = {"lists": {*chosen, *added}}
     for other in session.scalars(select(OtherList).where(OtherList.campaign_id == campaign.id)):
-        others.setdefault(other.part, set()).add(other.list_id)
+        lists.setdefault(other.part, set()).add(other.list_id)
     conditions = read_conditions(campaign.conditions)
-    query = build_audience_query(
-        session, campaign.kind, {*lists, *added}, campaign.areas, conditions, others=others
-    )
+    query = build_audience_query(session, campaign.kind, lists, campaign.areas, conditions)
     return replace(
         query,
         passes_opt_outs=passes_opt_outs and bool(campaign.urgent_basis),
@@ -144,28 +142,25 @@ def audience_query(
     )
 
 
+PartLists = Mapping[str, Collection[int]]
+
+
 def build_audience_query(
-    session: Session,
-    kind: str,
-    lists: Collection[int],
-    areas: Sequence[str],
-    conditions: AudienceConditions,
-    *,
-    others: Mapping[ListPart, Collection[int]],
+    session: Session, kind: str, of: PartLists, areas: Sequence[str], conditions: AudienceConditions
 ) -> AudienceQuery:
-    """Build an audience query of lists, those of organisations included, with their bases, the `others` by part, and areas."""
+    """Build an audience query of `lists`, those of organisations included, and the others of ListPart, by part."""
     within = areas_within(session, areas) if areas else ()
+    lists, excepted, also_in = (frozenset(of.get(part, ())) for part in ("lists", "except", "also_in"))
     found = session.scalars(select(ContactList).where(ContactList.id.in_(lists))).all()
     without_basis = frozenset(each.id for each in found if each.basis is LegalBasis.NONE)
-    excepted, also_in = (frozenset(others.get(part, ())) for part in (ListPart.EXCEPT, ListPart.ALSO_IN))
     rules = (  # in their order of precedence
-        (without_basis, ListRule(frozenset(lists) - without_basis, 1, Exclusion.NO_BASIS)),
+        (without_basis, ListRule(lists - without_basis, 1, Exclusion.NO_BASIS)),
         (excepted, ListRule(excepted, 0, Exclusion.EXCEPTED)),
         (also_in, ListRule(also_in, len(also_in), Exclusion.NOT_ALSO_IN)),
     )
     return AudienceQuery(
         kind,
-        frozenset(lists),
+        lists,
         without_basis,
         tuple(rule for is_asked_for, rule in rules if is_asked_for),
         make_conditions(conditions, within),
@@ -500,18 +495,15 @@ def audience_statement(
     }
     facts = [f"{_FIELD_SQL[field]} AS {field}" for field in fields]
     joins = [_FIELD_JOINS.get(field, "") for field in fields]
-    clauses = ""
+    when, clauses = "\n                WHEN {} THEN '{}'", ""
     for index, rule in enumerate(query.rules):
         name = f"lists_{index}"
         facts.append(f"COALESCE({name}.number, 0) AS {name}")
         joins.append(_IN_LISTS.format(name=name))
         parameters[name] = sorted(rule.lists)
-        is_left_out = f"{name} < {rule.number}" if rule.number else f"{name} > 0"
-        clauses += f"\n                WHEN {is_left_out} THEN '{rule.exclusion}'"
+        clauses += when.format(f"{name} < {rule.number}" if rule.number else f"{name} > 0", rule.exclusion)
     for index, condition in enumerate(query.conditions):
-        clauses += (
-            f"\n                WHEN {condition.field} NOT IN :allowed_{index} THEN '{condition.exclusion}'"
-        )
+        clauses += when.format(f"{condition.field} NOT IN :allowed_{index}", condition.exclusion)
         parameters[f"allowed_{index}"] = sorted(condition.allowed)
     told = ""
     if ContactField.HISTORY in fields:
@@ -638,9 +630,8 @@ def _list_ids(joined: str) -> frozenset[int]:
 
 
 def _read_profile(lists: str, *facts: Any) -> ContactProfile:
-    *values, unreachable, named = facts
-    reason = Exclusion(unreachable) if unreachable else None
-    return ContactProfile(_list_ids(lists), tuple(values), reason, named)
+    *values, why, named = facts
+    return ContactProfile(_list_ids(lists), tuple(values), Exclusion(why) if why else None, named)
 
 
 def restore_audience_counter(session: Session, data: Mapping[str, Any]) -> AudienceCounter:

@@ -57,6 +57,8 @@ _HISTORIES = {
     Answered.NOT_INSTALLED: ("none", "answered"),
     Answered.INSTALLED: ("installed",),
 }
+# What a campaign's file says of contacts, with its type there.
+CONDITIONS: dict[str, type] = {"languages": list, "smartphone": list, "answered": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,6 @@ class AudienceConditions:
             key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
         }
         return {key: value for key, value in data.items() if value}
-
-
-# What a campaign's file says of contacts, with its type there.
-CONDITIONS: dict[str, type] = {"languages": list, "smartphone": list, "answered": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +269,7 @@ class AudienceCounter:
             if key not in self._by_lists:
                 self._by_lists[key] = _Group(profile.named)
             self._by_lists[key].add(index, profile.unreachable, numbers[index])
-        self._values = {
-            field: [profile.values[n] for profile in profiles] for n, field in enumerate(ContactField)
-        }
+        self._values = {field: [each.values[n] for each in profiles] for n, field in enumerate(ContactField)}
 
     def as_data(self, *, names: int) -> dict[str, Any]:
         """Return the data of `from_data`, through JSON or not: nobody's name, but the ids of at most so many to be named."""

@@ -473,14 +473,12 @@ def show_doubt(row: CheckedRow, status: str, reason: str, *, sheet: int) -> dict
 class PreviewRows:
     """What the page shows of rows, by its parts: the first, those that need an eye, cells that are not kept, names that look wrong.
 
-    `places` are those as written that no commune was recognised in, with how many people name them, `candidates` the communes
-    that some of them may be.
+    `places` are those as written that name no one commune, and the communes that they may be, by how many people name them.
     """
 
     def __init__(self, understood: Mapping[str, Any]) -> None:
         self.parts: dict[str, list[dict[str, Any]]] = {"rows": [], "doubts": [], "unfit": [], "odd_names": []}
-        self.places: Counter[str] = Counter()
-        self.candidates: dict[str, tuple[str, ...]] = {}
+        self.places: Counter[tuple[str, tuple[str, ...]]] = Counter()
         self._places = {each["sheet"]: n for n, each in enumerate(understood["sheets"])}
 
     def add(self, rows: Sequence[CheckedRow], outcomes: Sequence[tuple[str, str]]) -> None:
@@ -504,10 +502,9 @@ class PreviewRows:
     def _count_places(self, rows: Iterable[tuple[CheckedRow, str, str]]) -> None:
         unknown = (row for row, status, _ in rows if status == PhoneStatus.OK and not row.place.code)
         for row in unknown:
-            place = ", ".join(filter(None, (row.commune, row.district)))
-            if place and (place in self.places or len(self.places) < PLACES_KEPT):
+            place = ", ".join(filter(None, (row.commune, row.district))), row.place.candidates
+            if place[0] and (place in self.places or len(self.places) < PLACES_KEPT):
                 self.places[place] += 1
-                self.candidates[place] = row.place.candidates
 
     def _show(self, part: str, most: int, shown: Iterable[dict[str, Any]]) -> None:
         self.parts[part] += islice(shown, most - len(self.parts[part]))

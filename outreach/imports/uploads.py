@@ -671,9 +671,7 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             "said": said,
             "fields": preview.of_people.having(),
             "differing": [*preview.of_people.differing.values()],
-            "places": [
-                [place, n, shown.candidates[place]] for place, n in shown.places.most_common(PLACES_SHOWN)
-            ],
+            "places": [[name, n, of] for (name, of), n in shown.places.most_common(PLACES_SHOWN)],
         }
         claimed.state, claimed.due_at = UploadState.READY, None
 
