@@ -7,11 +7,11 @@ until they are taken apart (campaigns/replies/record_answer.py). Wishes to be le
 the person's, as all rows that refer to them. Which tables refer to contacts is asked of the models, as `is_referenced` does.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Row, Table, and_, delete, exists, insert, select, tuple_, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import add_recipient
@@ -30,9 +30,18 @@ from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import share_wishes_since
-from outreach.core.db import Base, change_rows, set_columns, values_subquery
+from outreach.core.db import change_rows, set_columns, values_subquery
 from outreach.imports.merge_contacts import FACTS, note_stated
-from outreach.imports.sightings import lists_with, reassign_contacts, record_twins, remove_sightings
+from outreach.imports.merged_rows import (
+    References,
+    as_value,
+    from_value,
+    give_rows_back,
+    move_rows,
+    part_lists,
+    references_to_people,
+)
+from outreach.imports.sightings import record_twins
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import remove_people
 from outreach.models.accounts import Role, User
@@ -41,7 +50,6 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     ImportChange,
-    ListImport,
     Membership,
     PersonMerge,
     RemovedPhone,
@@ -115,7 +123,7 @@ def merge_people(
     added = [phone_id for phone_id in theirs if phone_id not in own]
     is_others = ContactPhone.contact_id == other.id
     data: dict[str, Any] = {
-        "facts": {name: _json(getattr(other, name)) for name in _KEPT},
+        "facts": {name: as_value(getattr(other, name)) for name in _KEPT},
         "phones": phones[other.id],
         "own_phones": own,
         "named": session.scalars(select(ContactPhone.phone_id).where(is_others, ContactPhone.is_named)).all(),
@@ -130,7 +138,7 @@ def merge_people(
     data["unstated_of_merged"] = sorted(known_of_other["fields"])
     data["stated"] = _state_for_others(session, kept, other, theirs)
     data["recipients"] = merge_recipients(session, merge, now=now)
-    data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
+    data["moved"], data["dropped"] = move_rows(session, _references(), other.id, kept.id, but=merge.id)
     # A list that had both has the person as long as one of the files stands.
     twins = data["dropped"].get(Membership.__tablename__, ())
     data["seen"], data["by_hand"] = record_twins(session, kept.id, twins)
@@ -180,12 +188,12 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
         raise WrongState("people_merge_later")
     data = merge.data
     _part_changes(session, merge)
-    _part_lists(session, merge)
     other_id = _bring_back(session, merge, now=now)
+    part_lists(session, merge.data, merge.kept_id)
     share_wishes_since(session, [kept.id, other_id], since=merge.merged_at)
     for name, (before, value) in data["filled"].items():
-        if name in FACTS and _json(getattr(kept, name)) == value:
-            setattr(kept, name, _from_json(name, before))
+        if name in FACTS and as_value(getattr(kept, name)) == value:
+            setattr(kept, name, from_value(name, before))
     for person in (kept, session.get_one(Contact, other_id)):
         follow_answer(session, person)
     kept.updated_at = now
@@ -243,18 +251,6 @@ def _phones_of(session: Session, people: Sequence[int]) -> dict[int, list[list[i
     return phones
 
 
-def _json(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
-
-
-def _as_json(row: Row[Any]) -> dict[str, Any]:
-    return {name: _json(value) for name, value in row._mapping.items()}
-
-
-def _from_json(name: str, value: Any) -> Any:
-    return datetime.fromisoformat(value) if value and name.endswith("_at") else value
-
-
 def _fill_facts(kept: Contact, other: Contact) -> dict[str, list[Any]]:
     """Fill what is not known of a contact from the other. Returns it by name, before and after."""
     filled = {}
@@ -264,7 +260,7 @@ def _fill_facts(kept: Contact, other: Contact) -> dict[str, list[Any]]:
             continue  # there is nothing to ask
         if before in (None, "") and value not in (None, ""):
             setattr(kept, name, value)
-            filled[name] = [_json(before), _json(value)]
+            filled[name] = [as_value(before), as_value(value)]
     return filled
 
 
@@ -293,47 +289,9 @@ def _state_for_others(session: Session, kept: Contact, other: Contact, phones: l
     return list(lists)
 
 
-def _references() -> dict[str, tuple[Table, Column[Any], list[Column[Any]]]]:
-    """Return by name the other tables that hold a contact's id: in which column, and the table's further keys."""
-    contacts: Any = Contact.__table__
+def _references() -> References:
     recipients: Any = Recipient.__table__
-    refer = [
-        (table, column)
-        for table in Base.metadata.sorted_tables
-        if table not in (contacts, ContactPhone.__table__)
-        for column in table.columns
-        if any(key.column is contacts.c.id for key in column.foreign_keys)
-    ]
-    return {
-        table.name: (table, column, [key for key in table.primary_key.columns if key is not column])
-        for table, column in [*refer, (recipients, recipients.c.contact_id)]
-    }
-
-
-def _move_all(
-    session: Session, former: int, to: int, *, but: int
-) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """Let all rows of one contact be those of another.
-
-    Returns by table the keys of those that moved, and the rows that were dropped, as the other has one in their place.
-    """
-    moved: dict[str, list[Any]] = {}
-    dropped: dict[str, list[Any]] = {}
-    for name, (table, column, keys) in _references().items():
-        if column.primary_key:
-            twin = table.alias()
-            same = and_(twin.c[column.name] == to, *(twin.c[key.name] == key for key in keys))
-            doubled = and_(column == former, exists().where(same))
-            if rows := [*map(_as_json, session.execute(select(table).where(doubled)))]:
-                dropped[name] = rows
-                change_rows(session, delete(table).where(doubled))
-        of_former = [column == former]
-        if name == PersonMerge.__tablename__:
-            of_former.append(table.c.id != but)
-        if ids := [[*row] for row in session.execute(select(*keys).where(*of_former))]:
-            moved[name] = ids
-            change_rows(session, update(table).where(*of_former).values({column.name: to}))
-    return moved, dropped
+    return references_to_people(recipients.c.contact_id)
 
 
 def _find_unstated(session: Session, person: Contact, phones: Sequence[int]) -> dict[str, Any]:
@@ -376,32 +334,6 @@ def _part_changes(session: Session, merge: PersonMerge) -> None:
     session.flush()
 
 
-def _part_lists(session: Session, merge: PersonMerge) -> None:
-    """Let the kept contact be in lists by the imports of before, not by what the merged one alone was in, or put in by hand."""
-    of_kept = Membership.contact_id == merge.kept_id
-    for import_id in merge.data.get("seen", ()):
-        its = session.get_one(ListImport, import_id)
-        reassign_contacts(session, of_kept, list_import=its, lists=lists_with(session, its))
-        remove_sightings(session, list_import=its, of=merge.kept_id)
-        session.execute(delete(Membership).where(of_kept, Membership.import_id == import_id))
-    undone = _undone_imports(session)
-    for list_id, import_id, row in merge.data.get("by_hand", ()):
-        member = session.get(Membership, (list_id, merge.kept_id), populate_existing=True)
-        if member is None:
-            continue
-        before = {"import_id": import_id, "last_import_id": member.last_import_id, "row": row}
-        if (left := _still_imported(before, undone)) is None:
-            session.delete(member)
-            continue
-        for name, value in left.items():
-            setattr(member, name, value)
-    session.flush()
-
-
-def _undone_imports(session: Session) -> set[int]:
-    return set(session.scalars(select(ListImport.id).where(ListImport.undone_at.is_not(None))))
-
-
 def _is_in_the_way(session: Session, merge: PersonMerge) -> bool:
     """Return whether something that both had in a later merge was there once alone because of this one."""
     tables = _references()
@@ -419,7 +351,7 @@ def _is_in_the_way(session: Session, merge: PersonMerge) -> bool:
 
 def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     """Make the merged contact again, with its rows and numbers as far as the kept one still has them. Returns its id."""
-    facts = {name: _from_json(name, value) for name, value in merge.data["facts"].items()}
+    facts = {name: from_value(name, value) for name, value in merge.data["facts"].items()}
     facts["given_key"] = name_order(facts["name"])  # kept in another form before 0107
     facts.pop("opted_out_at", None)  # kept before wishes were rows of their own
     person = Contact(**facts, updated_at=now)
@@ -427,7 +359,7 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
         person.id = merge.merged_id
     session.add(person)
     session.flush()
-    _give_rows_back(session, merge, person.id)
+    give_rows_back(session, _references(), merge.data, merge.kept_id, person.id)
     _forget_undone(session, merge, person)
     restore_recipients(session, merge, person.id, now=now)
     theirs = _give_numbers_back(session, merge, person.id)
@@ -443,22 +375,6 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
         each.data = {**each.data, "phones": phones, "moved": moved}
     session.flush()
     return person.id
-
-
-def _give_rows_back(session: Session, merge: PersonMerge, person_id: int) -> None:
-    """Let the rows that came from the merged contact be theirs, also those in whose place the kept one had another."""
-    tables = _references()
-    for name, keys in merge.data["moved"].items():
-        table, column, columns = tables[name]
-        rows = (column == merge.kept_id, tuple_(*columns).in_([tuple(key) for key in keys]))
-        change_rows(session, update(table).where(*rows).values({column.name: person_id}))
-    undone = _undone_imports(session)
-    for name, dropped in merge.data["dropped"].items():
-        table, column, _columns = tables[name]
-        kept = [row for each in dropped if (row := _still_imported(each, undone)) is not None]
-        restored = [{name: _from_json(name, value) for name, value in row.items()} for row in kept]
-        if restored:
-            session.execute(insert(table), [{**row, column.name: person_id} for row in restored])
 
 
 def _forget_undone(session: Session, merge: PersonMerge, person: Contact) -> None:
@@ -506,20 +422,6 @@ def _give_removals_back(session: Session, merge: PersonMerge, person_id: int) ->
             session.add(RemovedPhone(**values, contact_id=person_id))
         else:
             row.contact_id = person_id
-
-
-def _still_imported(row: dict[str, Any], undone: Collection[int]) -> dict[str, Any] | None:
-    """Return what is left of a dropped row: None if the import that it came from was undone since.
-
-    A membership that a later import contained as well is that one's.
-    """
-    imports = [row[name] for name in ("import_id", "last_import_id") if row.get(name) is not None]
-    standing = [each for each in imports if each not in undone]
-    if not standing:
-        return None if imports else row
-    if "last_import_id" not in row or standing == imports:
-        return row
-    return {**row, "import_id": standing[0], "last_import_id": None}
 
 
 # How likely a number is reached, by what became of a message to it: 0 hardly, 1 nothing is known, 2 otherwise.

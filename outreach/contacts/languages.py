@@ -100,10 +100,12 @@ def forget_languages(
 ) -> int:
     """Forget which language an import states of up to `limit` phones. Returns of how many.
 
-    Then that is known which the first of the others states. Spellings that none states are asked about no more.
+    Then that is known which the first of the others states.
     """
     stating = select(PhoneLanguage.phone_id).where(PhoneLanguage.import_id == list_import.id, *which)
     ids = session.scalars(stating.order_by(PhoneLanguage.phone_id).limit(limit)).all()
+    if not ids:
+        return 0
     phones = values_subquery(session, ids)
     session.execute(select(Phone.id).where(Phone.id.in_(phones)).order_by(Phone.id).with_for_update())
     said = select(PhoneLanguage.code).where(
@@ -114,9 +116,13 @@ def forget_languages(
     is_its = Phone.language == said.where(its).scalar_subquery()
     set_columns(session, Phone, Phone.id.in_(phones), is_its, language=first)
     delete_rows(session, PhoneLanguage, its, PhoneLanguage.phone_id.in_(phones))
+    return len(ids)
+
+
+def remove_unused_spellings(session: Session) -> None:
+    """Remove the open spellings that no import states any more: nobody is asked about them. The caller holds `lock_imports`."""
     is_stated = exists().where(PhoneLanguage.spelling_id == LanguageSpelling.id)
     delete_rows(session, LanguageSpelling, LanguageSpelling.code.is_(None), ~is_stated)
-    return len(ids)
 
 
 @use_case

@@ -9,24 +9,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, or_, select, true, union, update
+from sqlalchemy import Select, delete, false, or_, select, true, union, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.directory import require_all_people
-from outreach.contacts.languages import forget_languages
+from outreach.contacts.languages import forget_languages, remove_unused_spellings
 from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.references import lock_removal
 from outreach.core.db import is_referenced, set_columns
-from outreach.imports.kept_values import copy_values, remove_values
-from outreach.imports.sightings import (
-    carry_people,
-    contained_by,
-    lists_with,
-    reassign_contacts,
-    remove_sightings,
-)
+from outreach.imports.kept_values import remove_values
+from outreach.imports.merged_rows import carry_people, forget_list
+from outreach.imports.sightings import contained_by, lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.undo_import import remove_people, undo_changes, undo_issues
 from outreach.imports.uploads import ENDED
@@ -84,8 +79,7 @@ def merge_list(session: Session, list_id: int, *, into: int, user: User, now: da
     if source.basis is LegalBasis.NONE is not target.basis:
         raise WrongState("list_merge_basis")
     _refuse_busy(session, source, target)
-    people = carry_people(session, source, target, true())
-    copy_values(session, source, target, true())
+    people = carry_people(session, source, target)
     source.archived_at = now
     audit.record(session, "list.merge", target, user, now, **{"from": source.id, "people": people})
     return target
@@ -110,14 +104,10 @@ def split_list(
         raise BadInput("list_split_empty")
     new = create_list(session, name=name, organisation_id=source.organisation_id, user=user, now=now)
     new.basis, new.basis_since, new.basis_note = source.basis, source.basis_since, source.basis_note
-    people = carry_people(session, source, new, moved)
-    for table in (Membership, ImportSighting):
-        gone = table.contact_id.in_(of_areas)
-        session.execute(delete(table).where(table.list_id == source.id, gone))
-    copy_values(session, source, new, KeptValue.contact_id.in_(of_areas))
-    if not session.scalar(_is_used(source)):  # a campaign to the list still writes what it says
-        of_moved = and_(KeptValue.list_id == source.id, KeptValue.contact_id.in_(of_areas))
-        remove_values(session, of_moved, organisation_id=source.organisation_id)
+    # A campaign to the list still writes what it says.
+    values = () if session.scalar(_is_used(source)) else (KeptValue,)
+    people = carry_people(session, source, new, of_areas, leaving=(Membership, ImportSighting, *values))
+    remove_values(session, false(), organisation_id=source.organisation_id)  # names without values
     audit.record(session, "list.split", source, user, now, to=new.id, people=people)
     return new
 
@@ -135,6 +125,7 @@ def remove_list(session: Session, list_id: int, *, user: User, now: datetime) ->
     if session.scalar(_is_used(removed)):
         raise WrongState("list_in_use", name=removed.name)
     _refuse_busy(session, removed)
+    forget_list(session, removed)
     count = 0
     brought = (
         *(
@@ -173,6 +164,7 @@ def remove_list(session: Session, list_id: int, *, user: User, now: datetime) ->
         set_columns(session, Membership, *theirs, import_id=None, row=None)
     for table in (ImportChange, PhoneLanguage):
         session.execute(delete(table).where(table.import_id.in_(imports)))
+    remove_unused_spellings(session)
     session.execute(delete(ImportSighting).where(ImportSighting.list_id == list_id))
     session.execute(
         update(ListImport)

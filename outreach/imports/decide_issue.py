@@ -18,6 +18,7 @@ from outreach.contacts.directory import read_stated
 from outreach.contacts.languages import remember_languages
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.place_questions import follow_answers
+from outreach.core.db import values_subquery
 from outreach.imports.issues import (
     IS_WAITING,
     OTHER_COMMUNE,
@@ -31,9 +32,10 @@ from outreach.imports.issues import (
     recount,
     save_issues,
 )
-from outreach.imports.kept_values import copy_values, store_values
+from outreach.imports.kept_values import store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
-from outreach.imports.sightings import carry_people, contained_by, lists_with
+from outreach.imports.merged_rows import carry_people
+from outreach.imports.sightings import contained_by, lists_with
 from outreach.imports.store_rows import lock_imports, questions_about
 from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import (
@@ -42,7 +44,6 @@ from outreach.models.contacts import (
     ContactPhone,
     ImportChange,
     ImportIssue,
-    KeptValue,
     ListImport,
     Membership,
     Phone,
@@ -356,8 +357,7 @@ def _follow_merges(session: Session, list_import: ListImport, people: Collection
         having = select(Membership.list_id).where(Membership.contact_id.in_(beside))
         not_removed.append(ContactList.id.in_(having))
     for other in session.scalars(select(ContactList).where(*not_removed)):
-        carry_people(session, own, other, Membership.contact_id.in_(people))
-        copy_values(session, own, other, KeptValue.contact_id.in_(people))
+        carry_people(session, own, other, values_subquery(session, people))
 
 
 def _merge(

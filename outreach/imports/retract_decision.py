@@ -3,20 +3,20 @@
 What the decision stored is removed, and each issue is open again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, and_, cast, delete, false, or_, select, update
+from sqlalchemy import String, and_, cast, delete, false, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.languages import forget_languages
+from outreach.contacts.languages import forget_languages, remove_unused_spellings
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
-from outreach.core.db import change_rows
+from outreach.core.db import change_rows, delete_rows
 from outreach.imports.decide_issue import MAX_ALIKE, give_name_back
 from outreach.imports.issues import (
     OTHER_COMMUNE,
@@ -30,6 +30,7 @@ from outreach.imports.issues import (
 )
 from outreach.imports.kept_values import remove_values
 from outreach.imports.merge_contacts import FACTS
+from outreach.imports.merged_rows import people_apart
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import (
@@ -114,6 +115,7 @@ def retract_decision(session: Session, issue_id: int, *, user: User, now: dateti
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
     owner = session.get_one(ContactList, list_import.list_id).organisation_id
     remove_values(session, false(), organisation_id=owner)  # `_forget` has left names without values
+    remove_unused_spellings(session)
     audit.record(session, "import.retract", f"list_imports:{first.import_id}", user, now, rows=len(issues))
     return len(issues)
 
@@ -199,7 +201,14 @@ def _undo_decision(
     person.updated_at = now
     _forget(session, list_import, undo, is_answer=issue.reason == OTHER_COMMUNE)
     remove_answered(session, [person.id])
-    is_alone = _leave_list(session, list_import, issue, undo, another)
+    # Who was merged since has a place of their own in the list, unless another row of the file is theirs as well.
+    has_own_place = "merge" in undo and another is None
+    theirs = select(Contact.id).where(Contact.id == person.id, literal(has_own_place))
+    with people_apart(session, theirs) as apart:
+        theirs_then = apart.get(undo.get("merge", 0), person.id)
+        if has_own_place:
+            _forget_values(session, list_import, theirs_then, undo["kept_then"])
+        is_alone = _leave_list(session, list_import, issue, {**undo, "contact": theirs_then}, another)
     session.flush()
     if is_alone:
         session.expunge(person)
@@ -321,15 +330,20 @@ def _leave_list(
     return undo.get("outcome") == "created"
 
 
+def _forget_values(
+    session: Session, list_import: ListImport, contact_id: int, names: Collection[str]
+) -> None:
+    of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == contact_id)
+    delete_rows(session, KeptValue, *of_person, KeptValue.name.in_(names))
+
+
 def _forget(session: Session, list_import: ListImport, undo: dict[str, Any], *, is_answer: bool) -> None:
     """Forget what a decided row added to what its file says of a person, not what another row of the file had said before.
 
     What a row says that was stored before its question was answered, its file says still.
     """
     contact_id = undo["contact"]
-    if kept := undo.get("kept"):
-        of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == contact_id)
-        change_rows(session, delete(KeptValue).where(*of_person, KeptValue.name.in_(kept)))
+    _forget_values(session, list_import, contact_id, undo.get("kept", ()))
     change = session.get(ImportChange, (list_import.id, contact_id))
     if change is None:
         return

@@ -1,6 +1,6 @@
 """Record of which imports contained a contact of a list again, so that each import can be undone by itself.
 
-People are carried into lists that are merged or split with the imports that brought them (`carry_people`): what an import brought
+People are carried into lists that are merged or split with the imports that brought them (`add_people`): what an import brought
 is undone in each list that has it (`lists_with`).
 """
 
@@ -61,13 +61,13 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
 
 def record_twins(
     session: Session, contact_id: int, twins: Collection[Mapping[str, Any]]
-) -> tuple[list[int], list[list[Any]]]:
+) -> tuple[list[list[int]], list[list[Any]]]:
     """Record that the imports of these memberships contained a contact who is in the same lists.
 
-    Returns the imports that are new, and the lists in which the contact is as if put in by hand now, as the other was, each
+    Returns the lists and the imports that are new in them, and the lists in which the contact is as if put in by hand now, as the other was, each
     with the import and the row of before.
     """
-    imports: set[int] = set()
+    new: list[list[int]] = []
     by_hand: list[list[Any]] = []
     for twin in twins:
         member = session.get_one(Membership, (twin["list_id"], contact_id), populate_existing=True)
@@ -77,12 +77,12 @@ def record_twins(
                 session.add(
                     ImportSighting(contact_id=contact_id, import_id=import_id, list_id=member.list_id)
                 )
-                imports.add(import_id)
+                new.append([member.list_id, import_id])
         if twin["import_id"] is None and member.import_id is not None:
             by_hand.append([member.list_id, member.import_id, member.row])
             member.import_id = member.row = None
     session.flush()
-    return sorted(imports), by_hand
+    return sorted(new), by_hand
 
 
 def contained_by(list_import: ListImport) -> ColumnElement[bool]:
@@ -155,9 +155,7 @@ def remove_sightings(
     change_rows(session, delete(ImportSighting).where(*is_its))
 
 
-def carry_people(
-    session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]
-) -> int:
+def add_people(session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]) -> int:
     """Add members of one list to another, each with the imports that contained them. Returns how many are new there."""
     of_source = (Membership.list_id == source.id, which)
     there = select(Membership.contact_id).where(Membership.list_id == target.id)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, literal, select, union
 from sqlalchemy.orm import Session
 
-from outreach.contacts.languages import forget_languages
+from outreach.contacts.languages import forget_languages, remove_unused_spellings
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
@@ -72,6 +72,7 @@ def undo_import_rows(session: Session, list_import: ListImport, *, limit: int, n
         owner = session.get_one(ContactList, list_import.list_id).organisation_id
         remove_values(session, KeptValue.import_id == list_import.id, organisation_id=owner)
         undo_issues(session, list_import, now=now)
+        remove_unused_spellings(session)
         list_import.undone_at = now
     return done
 

@@ -25,6 +25,7 @@ from campaigns.sweep import open_step, steps_due
 from outreach.contacts.likely_same import read_likely_same
 from outreach.contacts.phones import remove_number
 from outreach.contacts.wishes import people_left_alone
+from outreach.imports.change_list import merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.retract_decision import retract_decision
@@ -37,12 +38,14 @@ from outreach.models.contacts import (
     ContactPhone,
     ContactReference,
     ImportIssue,
+    ImportSighting,
     KeptValue,
     ListImport,
     Membership,
     PersonMerge,
     Phone,
 )
+from outreach.places.areas import load_areas
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
 from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.wishes import WishSource
@@ -50,7 +53,7 @@ from tests.integration.admin.test_drives import UNTIL_MIDNIGHT, read_page
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.integration.campaigns.test_interleaved_transactions import BLOCKED_S
 from tests.integration.campaigns.test_lifecycle import approved
-from tests.support.lists import HEADER, bring, directory, local, people, write
+from tests.support.lists import HEADER, UNITS, bring, directory, local, people, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.wishes import numbers_left_alone, opt_out
@@ -480,6 +483,125 @@ def test_what_the_last_who_stayed_has_of_their_own_outlives_a_decision_on_the_fi
     take_decision_back(world)
     person = world.get_one(Contact, last)
     assert (person.birth_year, person.village) == (1960, "")
+
+
+def lists_of(world):
+    query = select(Contact.name, ContactList.name).join(Membership, Membership.contact_id == Contact.id)
+    query = query.join(ContactList, ContactList.id == Membership.list_id)
+    return sorted(world.rows(query))
+
+
+def ids_of_lists(world):
+    return dict(world.rows(select(ContactList.name, ContactList.id)))
+
+
+@pytest.mark.parametrize("kept_in", ["Một", "Hai", "Ba"])
+@pytest.mark.parametrize("is_split", [False, True])
+def test_who_was_merged_goes_where_their_list_went_and_the_kept_one_nowhere_by_them(
+    world, tmp_path, is_split, kept_in
+):
+    world.do(load_areas, UNITS)
+    rows = [f"1,Y Hlan {n},,,{'Đắk Mar' if n < 3 else ''},{local(n)}" for n in (1, 2, 3)]
+    for row, name in zip(rows, (kept_in, "Một", "Một"), strict=True):
+        bring(world, write(tmp_path, row), name)
+    bring(world, write(tmp_path, f"1,Y Hlan 4,,,,{local(4)}"), "Hai")
+    kept, other, *_ = world.all(select(Contact.id).order_by(Contact.name))
+    merge_id, ids = merge(world, kept, other), ids_of_lists(world)
+    if is_split:
+        world.do(split_list, ids["Một"], areas=["23512"], name="Mới")
+        into, stayed = ["Mới"], ["Một"]
+    else:
+        world.do(merge_list, ids["Một"], into=ids["Hai"])
+        into, stayed = ["Hai", "Một"], ["Hai", "Một"]
+    apart(world, merge_id)
+    of_kept = [("Y Hlan 1", each) for each in (into if kept_in == "Một" else [kept_in])]
+    of_other = [("Y Hlan 2", each) for each in into]
+    others = [("Y Hlan 3", each) for each in stayed] + [("Y Hlan 4", "Hai")]
+    assert lists_of(world) == [*of_kept, *of_other, *others]
+    undo_import(world.runtime, 1)
+    assert lists_of(world) == [*of_other, *others]
+    undo_import(world.runtime, 2)
+    assert lists_of(world) == others
+    assert not world.scalar(select(func.count()).select_from(ImportSighting))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_each_of_three_who_are_one_goes_where_their_list_went(world, tmp_path, order):
+    for n in (1, 2, 3):
+        bring(world, write(tmp_path, f"1,Y Hlan {n},,,,{local(n)}"), ("Một", "Ba", "Một")[n - 1])
+    bring(world, write(tmp_path, f"1,Y Hlan 4,,,,{local(4)}"), "Hai")
+    people = world.all(select(Contact.id).order_by(Contact.name))
+    first, second, third = (people[each] for each in order)
+    merges = merge(world, second, first), merge(world, third, second)
+    ids = ids_of_lists(world)
+    world.do(merge_list, ids["Một"], into=ids["Hai"])
+    for each in reversed(merges):
+        apart(world, each)
+    expected = [(f"Y Hlan {n}", name) for n in (1, 3) for name in ("Hai", "Một")]
+    assert lists_of(world) == sorted([*expected, ("Y Hlan 2", "Ba"), ("Y Hlan 4", "Hai")])
+
+
+def test_taken_apart_who_was_merged_is_still_in_the_list_that_had_taken_theirs_over_before(world, tmp_path):
+    bring(world, write(tmp_path, f"1,Y Hlan 4,,,,{local(4)}"), "Hai")
+    bring(world, write(tmp_path, f"1,Y Hlan 2,,,,{local(2)}"), "Một")
+    ids = ids_of_lists(world)
+    world.do(merge_list, ids["Một"], into=ids["Hai"])
+    bring(world, write(tmp_path, f"1,Y Hlan 1,,,,{local(1)}"), "Một")
+    other, kept = world.all(select(Contact.id).order_by(Contact.id))[1:]
+    before = state(world)
+    apart(world, merge(world, kept, other))
+    assert state(world) == before
+
+
+def test_taken_apart_the_kept_one_is_still_in_the_list_that_was_split_from_that_of_both(world, tmp_path):
+    world.do(load_areas, UNITS)
+    row = f"1,Y Hlan 1,,,Đắk Mar,{local(1)}"
+    bring(world, write(tmp_path, row, f"2,Y Hlan 2,,,,{local(2)}"), "Một")
+    world.do(split_list, ids_of_lists(world)["Một"], areas=["23512"], name="Mới")
+    bring(world, write(tmp_path, row), "Một")
+    before = state(world)
+    apart(world, merge(world, *world.all(select(Contact.id).order_by(Contact.name))))
+    assert state(world) == before
+
+
+def test_taken_apart_nobody_is_in_a_list_that_was_removed_meanwhile(world, tmp_path):
+    for n, name in ((1, "Một"), (2, "Hai")):
+        bring(world, write(tmp_path, f"1,Y Hlan {n},,,,{local(n)}"), name)
+    people, ids = world.all(select(Contact.id).order_by(Contact.id)), ids_of_lists(world)
+    world.add(Membership(list_id=ids["Hai"], contact_id=people[0]))
+    world.add(Membership(list_id=world.list_id, contact_id=people[0]))
+    world.add(Membership(list_id=world.list_id, contact_id=people[1]))
+    merge_id = merge(world, people[1], people[0])
+    world.do(remove_list, world.list_id)
+    apart(world, merge_id)
+    assert lists_of(world) == [("Y Hlan 1", "Hai"), ("Y Hlan 1", "Một"), ("Y Hlan 2", "Hai")]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("is_of_file", [False, True])
+def test_who_was_merged_with_one_of_a_decided_row_is_in_its_list_by_what_names_them(
+    world, tmp_path, is_known, is_of_file
+):
+    own, row = f"1,Y Hlan 1,,,,{local(1)}", f"2,Y Hlan 2,,,,{local(2).replace('000', 'OOO', 1)}"
+    if is_known:
+        bring(world, write(tmp_path, f"1,Y Hlan 2,,,,{local(2)}"), "Hai")
+    else:
+        bring(world, write(tmp_path, f"1,Y Hlan 4,,,,{local(4)}"), "Hai")
+    bring(world, write(tmp_path, *[own] * is_of_file, row), "Một")
+    bring(world, write(tmp_path, own), "Một")
+    decide(world, Decision.TAKEN)
+    kept, other = (world.one(select(Contact.id).where(Contact.name == f"Y Hlan {n}")) for n in (1, 2))
+    merge_id = merge(world, kept, other)
+    take_decision_back(world)
+    if is_of_file:
+        undo_import(world.runtime, 3)
+    there = [each for each in lists_of(world) if each[0] == "Y Hlan 1"]
+    assert there == [("Y Hlan 1", "Hai")] * is_known + [("Y Hlan 1", "Một")]
+    apart(world, merge_id)
+    elsewhere = [("Y Hlan 2" if is_known else "Y Hlan 4", "Hai")]
+    assert lists_of(world) == [("Y Hlan 1", "Một"), *elsewhere]
+    undo_import(world.runtime, 2 if is_of_file else 3)
+    assert lists_of(world) == elsewhere
 
 
 def test_nobody_merges_people_of_lists_that_they_do_not_see(world, two):

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from outreach.contacts.contact import correct_contact
 from outreach.contacts.languages import offer_languages, read_offered, read_open_spellings, settle_spelling
 from outreach.contacts.move_people import load_units
-from outreach.imports.change_list import remove_list
+from outreach.imports.change_list import merge_list, remove_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.retract_decision import retract_decision
@@ -162,3 +162,27 @@ def test_a_language_goes_with_the_decision_or_the_list_that_said_it(world, tmp_p
     else:
         world.do(remove_list, world.one(select(ContactList.id).where(ContactList.name == name)))
     assert languages(world) == [None]
+
+
+def test_a_spelling_is_asked_about_no_more_once_the_list_that_has_it_is_removed(world, tmp_path):
+    bring_lines(world, tmp_path, UNKNOWN)
+    brought = world.one(select(ContactList.id).where(ContactList.name == LIST))
+    world.do(merge_list, brought, into=world.add_list("Khác"))
+    assert [each.phones for each in world.read(read_open_spellings)] == [1]
+    world.do(remove_list, brought)
+    assert world.read(read_open_spellings) == []
+
+
+def test_undoing_a_file_that_states_no_language_looks_up_no_phones_for_one(world, tmp_path):
+    bring_lines(world, tmp_path, f"1,A Lâu,,{local(1)}")
+    told = list[str]()
+
+    def note(_connection, _cursor, statement, *_rest):
+        told.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        undo_import(world.runtime, 1)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert not [each for each in told if each.startswith(("UPDATE phones", "DELETE FROM phone_languages"))]
