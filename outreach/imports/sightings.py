@@ -64,8 +64,8 @@ def record_twins(
 ) -> tuple[list[list[int]], list[list[Any]]]:
     """Record that the imports of these memberships contained a contact who is in the same lists.
 
-    Returns the lists and the imports that are new in them, and the lists in which the contact is as if put in by hand now, as the other was, each
-    with the import and the row of before.
+    Returns lists with imports that are new in them, and lists in which the contact is as if put in by hand now, as the
+    other was, each with the import and the row of before.
     """
     new: list[list[int]] = []
     by_hand: list[list[Any]] = []
