@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, and_, cast, delete, false, literal, or_, select, update
+from sqlalchemy import String, and_, cast, delete, false, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -16,7 +16,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.languages import forget_languages, remove_unused_spellings
 from outreach.contacts.place_questions import follow_answer
 from outreach.contacts.references import lock_removal
-from outreach.core.db import change_rows, delete_rows
+from outreach.core.db import change_rows, delete_rows, values_subquery
 from outreach.imports.decide_issue import MAX_ALIKE, give_name_back
 from outreach.imports.issues import (
     OTHER_COMMUNE,
@@ -40,6 +40,7 @@ from outreach.imports.undo_import import (
     remove_people,
     restore_values,
     withdraw_phones,
+    withdraw_stated,
 )
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
@@ -197,18 +198,12 @@ def _undo_decision(
     another = rows[0][0].row if rows else None
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
+    withdraw_stated(session, list_import, {person.id: (values, phones)}, {person.id: other_changes})
     follow_answer(session, person)
     person.updated_at = now
     _forget(session, list_import, undo, is_answer=issue.reason == OTHER_COMMUNE)
     remove_answered(session, [person.id])
-    # Who was merged since has a place of their own in the list, unless another row of the file is theirs as well.
-    has_own_place = "merge" in undo and another is None
-    theirs = select(Contact.id).where(Contact.id == person.id, literal(has_own_place))
-    with people_apart(session, theirs) as apart:
-        theirs_then = apart.get(undo.get("merge", 0), person.id)
-        if has_own_place:
-            _forget_values(session, list_import, theirs_then, undo["kept_then"])
-        is_alone = _leave_list(session, list_import, issue, {**undo, "contact": theirs_then}, another)
+    is_alone = _leave_lists(session, list_import, issue, undo, another)
     session.flush()
     if is_alone:
         session.expunge(person)
@@ -294,6 +289,18 @@ def _joined_by(undo: dict[str, Any], list_import: ListImport) -> dict[str, Any]:
     if "joined" not in undo or (undo["last"] == list_import.id and not undo["joined"]):
         return {}
     return {name: undo[name] for name in ("joined", "last", "beside") if name in undo}
+
+
+def _leave_lists(
+    session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any], another: int | None
+) -> bool:
+    """Do as `_leave_list`; who was merged since has a place of their own to leave, unless another row is theirs as well."""
+    if "merge" not in undo or another is not None:
+        return _leave_list(session, list_import, issue, undo, another)
+    with people_apart(session, values_subquery(session, [undo["contact"]])) as apart:
+        person_then = apart[undo["merge"]]
+        _forget_values(session, list_import, person_then, undo["kept_then"])
+        return _leave_list(session, list_import, issue, {**undo, "contact": person_then}, another)
 
 
 def _leave_list(

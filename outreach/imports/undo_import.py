@@ -263,6 +263,8 @@ def undo_changes(
     people = [change.contact_id for change in changes]
     lock_people(session, people, {phone_id for change in changes for phone_id in change.phones})
     others = changes_of_other_imports(session, list_import, people)
+    said = {change.contact_id: (change.fields, change.phones) for change in changes}
+    withdraw_stated(session, list_import, said, others)
     for change in changes:
         person, other_changes = session.get_one(Contact, change.contact_id), others[change.contact_id]
         restore_values(person, change.fields, other_changes)
@@ -273,6 +275,45 @@ def undo_changes(
     remove_answered(session, people)
     withdraw_phones(session, {change.contact_id: change.phones for change in changes}, others)
     return len(changes)
+
+
+def withdraw_stated(
+    session: Session,
+    list_import: ListImport,
+    said: Mapping[int, tuple[Mapping[str, Sequence[Any]], Collection[int]]],
+    others: Mapping[int, Sequence[ImportChange]],
+) -> None:
+    """Let lists that only name people show no more of them by what an import said, but what others of the organisation say.
+
+    `said`: by contact, values as in `restore_values`, and phones.
+    """
+    owner = select(ContactList.organisation_id).where(ContactList.id == list_import.list_id)
+    lists = select(ContactList.id).where(ContactList.organisation_id == owner.scalar_subquery())
+    its = set(session.scalars(select(ListImport.id).where(ListImport.list_id.in_(lists))))
+    is_named = (Membership.list_id.in_(lists), Membership.stated.is_not(None))
+    people = Membership.contact_id.in_(values_subquery(session, said))
+    for member in session.scalars(select(Membership).where(people, *is_named)):
+        stating = [each for each in others[member.contact_id] if each.import_id in its]
+        member.stated = _stated_without(member.stated or {}, *said[member.contact_id], stating)
+
+
+def _stated_without(
+    stated: Mapping[str, Any],
+    values: Mapping[str, Sequence[Any]],
+    phones: Collection[int],
+    stating: Sequence[ImportChange],
+) -> dict[str, Any]:
+    known = {name: field[1] for each in stating for name, field in each.fields.items()}
+    facts = {
+        name: known.get(name) if name in values and values[name][1] == value else value
+        for name, value in stated["facts"].items()
+    }
+    kept = {*stated.get("added", ()), *(phone_id for each in stating for phone_id in each.phones)}
+    return {
+        **stated,
+        "facts": {name: value for name, value in facts.items() if value is not None},
+        "phones": [each for each in stated["phones"] if each in kept or each not in phones],
+    }
 
 
 def lock_people(session: Session, people: Collection[int], phones: Collection[int]) -> None:

@@ -43,6 +43,7 @@ from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.wishes import is_left_alone, people_left_alone
 from outreach.core.schema import downgrade, upgrade
 from outreach.core.sentences import word_error
+from outreach.imports.change_list import remove_list
 from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
@@ -611,6 +612,24 @@ def test_what_the_recording_organisation_confirmed_or_an_officer_put_right_stays
 
 def test_a_list_that_only_names_a_person_replaces_nothing_however_often_it_comes(world, person, tmp_path):
     bring(world, tmp_path, "PN", "Tên lạ", f"A Thun,1950,Thôn 9,Phường Quang Trung,{local(1)},không")
+    assert facts_of(world, "A Thun") == (1961, "Làng Kà", "23500", True)
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_list_that_names_a_person_opens_no_more_than_its_files_say_that_stand(
+    world, person, tmp_path, is_removed
+):
+    name = "Tên lạ 3" if is_removed else "Tên lạ"
+    undone = bring(world, tmp_path, "PN", name, f"A Thun,1961,,,{local(1)}; {local(2)},")
+    bring(world, tmp_path, "PN", "Tên lạ", f"A Thun,,,,{local(1)},")
+    seen, phones = world.read(read_contact, person, user=world.user(NOSY))
+    assert (seen.birth_year, len(phones)) == (1961, 2)
+    if is_removed:
+        world.do(remove_list, world.one(select(ContactList.id).where(ContactList.name == name)), by=NOSY)
+    else:
+        undo_import(world.runtime, undone)
+    seen, phones = world.read(read_contact, person, user=world.user(NOSY))
+    assert (seen.birth_year, len(phones)) == (None, 1)
     assert facts_of(world, "A Thun") == (1961, "Làng Kà", "23500", True)
 
 
