@@ -41,15 +41,16 @@ from outreach.imports.merged_rows import (
     part_lists,
     references_to_people,
 )
-from outreach.imports.sightings import record_twins
+from outreach.imports.sightings import contained_by, record_twins
 from outreach.imports.store_rows import lock_imports
-from outreach.imports.undo_import import remove_people
+from outreach.imports.undo_import import remove_people, undo_changes
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
     ImportChange,
+    ListImport,
     Membership,
     PersonMerge,
     RemovedPhone,
@@ -208,6 +209,7 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     )
     session.delete(merge)
     session.flush()
+    _undo_left(session, [kept.id, other_id], now=now)
     note_at_the_door(session, [kept.id, other_id])
     _record(session, "contact.unmerge", kept.id, other_id, user=user, now=now)
     kept_id = kept.id
@@ -387,6 +389,16 @@ def _forget_undone(session: Session, merge: PersonMerge, person: Contact) -> Non
         said = [change.fields[name][1] for change in stating if name in change.fields]
         if getattr(person, name) not in (None, "", *said):
             setattr(person, name, said[0] if said else FACTS[name])
+
+
+def _undo_left(session: Session, people: Sequence[int], *, now: datetime) -> None:
+    """Take back what imports said of people who are in no list by them, as a list was removed or split meanwhile."""
+    of_people = ImportChange.contact_id.in_(people)
+    stating = select(ImportChange.import_id).where(of_people)
+    for its in session.scalars(select(ListImport).where(ListImport.id.in_(stating)).order_by(ListImport.id)):
+        having = select(Membership.contact_id).where(contained_by(its))
+        left = (of_people, ImportChange.contact_id.not_in(having))
+        undo_changes(session, its, len(people), *left, now=now)
 
 
 def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> list[int]:

@@ -564,6 +564,22 @@ def test_taken_apart_the_kept_one_is_still_in_the_list_that_was_split_from_that_
     assert state(world) == before
 
 
+def test_what_a_list_said_that_was_removed_meanwhile_is_not_known_of_who_is_taken_apart(world, tmp_path):
+    world.do(load_areas, UNITS)
+    row = f"1,Y Hlan 2,1952,,Đắk Mar,{local(2)}"
+    bring(world, write(tmp_path, row, f"2,Y Hlan 1,1951,,,{local(1)}"), "Một")
+    bring(world, write(tmp_path, f"1,Y Hlan 2,,,,{local(2)}"), "Ba")
+    world.do(split_list, ids_of_lists(world)["Một"], areas=["23512"], name="Mới")
+    merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.name)))
+    world.do(remove_list, ids_of_lists(world)["Mới"])
+    apart(world, merge_id)
+    assert lists_of(world) == [("Y Hlan 1", "Một"), ("Y Hlan 2", "Ba")]
+    assert [each[:4] for each in directory(world)] == [
+        ("Y Hlan 1", 1951, None, None),
+        ("Y Hlan 2", None, None, None),
+    ]
+
+
 def test_taken_apart_nobody_is_in_a_list_that_was_removed_meanwhile(world, tmp_path):
     for n, name in ((1, "Một"), (2, "Hai")):
         bring(world, write(tmp_path, f"1,Y Hlan {n},,,,{local(n)}"), name)
