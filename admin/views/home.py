@@ -34,6 +34,7 @@ from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage, FormAction, warn
 from admin.views.campaign_page import read_results, read_sheet
 from admin.views.campaigns import decide_unknown_messages
+from admin.views.progress import may_change
 from admin.wording.campaigns import show_warnings, tell_gaps
 from admin.wording.errors import show_stored_error
 from admin.wording.filters import day as show_day
@@ -43,7 +44,7 @@ from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.open_tasks import FirstStep, count_incidents, read_cards, read_first_steps
-from campaigns.analytics.progress import read_drive_figures, read_forecast
+from campaigns.analytics.progress import read_progress
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.lifecycle import may_resume_sending, resume_all_sending, stop_all_sending
@@ -117,6 +118,7 @@ class HomeView(AdminPage):
             return self.render(
                 "home/home.html",
                 cries=open_tasks.read_open_cries(session, user),
+                to_help=count_open(session, user).get(CaseKind.HELP, 0) if is_leader else 0,
                 events=read_cards(session, user, redis=self.runtime.redis, now=now),
                 reads_cries=may_open(user.role, "inbox.number"),
                 groups=_group(tasks),
@@ -194,33 +196,28 @@ class HomeView(AdminPage):
                 continue
             draft = read_stored_draft(sheet.description, kinds=kinds)
             text = read_texts(draft, settings=settings, now=now, facts=audience.fields)[0]
-            doubts = sheet.preview.doubts
-            warnings = show_warnings(doubts, is_live=settings.is_live, gaps=tell_gaps(draft))
-            serious = [each for each in warnings if each[0] != "info"]
-            cards.append({"sheet": sheet, "text": text, "warnings": serious})
+            doubts = show_warnings(sheet.preview.doubts, is_live=settings.is_live, gaps=tell_gaps(draft))
+            cards.append({"sheet": sheet, "text": text, "doubts": doubts})
         return cards
 
     def _drive_shares(self, session: Session, user: User, now: datetime) -> list[dict[str, Any]]:
-        """Return where the chosen drive stands, and every other one that has a goal and has not ended: its figures, its goal
-        with the forecast, and what is said of them.
-        """
+        """Return where the chosen drive stands, and every other one that has a goal and has not ended: its page, and what is said of it."""
         today, shares = now.astimezone(VIETNAM).date(), list[dict[str, Any]]()
         for n, drive in enumerate(list_drives(session)):
             if n and drive.ends_on and drive.ends_on < today.isoformat():
                 continue
-            figures = read_drive_figures(session, drive, user=user, redis=self.runtime.redis, now=now)
+            figures = read_progress(session, drive, user=user, runtime=self.runtime, now=now)
             if figures is None or (n and not figures.head.goal):
                 continue
-            head = read_forecast(session, figures, user=user, runtime=self.runtime, now=now)
             words = words_of(session, drive.kind)
             shares.append(
                 {
                     "figures": figures,
-                    "head": head,
+                    "urges": may_change(session, user, figures)["urges"],
                     "did": did_of(words),
                     "promised": show_promised(figures.promised, words) if figures.promised else None,
-                    "verdict": OUTLOOKS[head.outlook],
-                    "days_left": head.days_left(today),
+                    "verdict": OUTLOOKS[figures.head.outlook],
+                    "days_left": figures.head.days_left(today),
                 }
             )
         return shares

@@ -81,7 +81,7 @@ from outreach.places.areas import UnitHistory, UnitsOfOneDay, name_level, points
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import enqueue_count_reach
 
-COMMUNES_SHOWN, LAGGARDS_SHOWN = 5, 3
+COMMUNES_SHOWN = 5
 _MOST_LABELS = 20  # names on a map
 
 
@@ -354,7 +354,7 @@ class ProgressView(AdminPage):
             read = {
                 "visits": read_totals(session, drive.id, user),
                 "corrected": read_corrected(session, drive.id, user, as_of=now, redis=redis),
-                **_may_change(session, user, leaders),
+                **may_change(session, user, leaders),
                 "has_app": needs_smartphone(session, leaders.drive.kind),
             }
         if leaders.reach.is_due:
@@ -380,7 +380,6 @@ class ProgressView(AdminPage):
             behind=rules.furthest_behind(communes, most=len(communes) if chosen == "all" else COMMUNES_SHOWN),
             communes=len(communes),
             worst_first=rules.worst_first,
-            laggards=rules.furthest_behind(districts, most=LAGGARDS_SHOWN),
             days_left=head.days_left(today),
             report=wording.DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves if wave.has_left},
@@ -434,7 +433,7 @@ class ProgressView(AdminPage):
         return self.submit_form(OfficialForm(), enter_official, drive=drive, message=message, page=page)
 
 
-def _may_change(session: Session, user: User, leaders: ProgressPage) -> dict[str, bool]:
+def may_change(session: Session, user: User, leaders: ProgressPage) -> dict[str, bool]:
     """Return whether the reader enters figures and urges places: by the units of today."""
     is_of_today = leaders.units == [leaders.units, *leaders.days_of_units][-1]
     enters = is_of_today and leaders.official is not None and is_province_staff(session, user)

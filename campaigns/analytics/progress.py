@@ -46,6 +46,7 @@ from campaigns.rules.progress import (
     RankTable,
     ShareBasis,
     find_outlook,
+    furthest_behind,
     measure,
     measure_line,
     required_per_day,
@@ -437,6 +438,11 @@ class ProgressPage(DriveFigures):
     new_by_day: Mapping[str, Counter[int]]  # by place, as `count_new`
 
     @property
+    def laggards(self) -> list[RankRow]:
+        """Return the three places below the province that lack the most people."""
+        return furthest_behind([line for line in self.districts.lines if line.code], most=3)
+
+    @property
     def question(self) -> str:
         """Return the question that the own answers are to."""
         return question_of(self.campaigns)
@@ -549,16 +555,6 @@ def read_progress(
         waves=waves,
         new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), small, places),
     )
-
-
-def read_forecast(
-    session: Session, figures: DriveFigures, *, user: User, runtime: Runtime, now: datetime
-) -> LeadGoal:
-    """Return a drive's main goal with its forecast, as `read_progress` has it."""
-    reach = _read_reach(session, figures.scope, user=user, redis=runtime.redis, now=now)
-    reach = fold_reach(reach, figures.small)
-    waves = _read_waves(session, figures, reach, user=user, settings=runtime.settings, now=now)
-    return _with_forecast(figures.head, waves, today=now.astimezone(VIETNAM).date())
 
 
 def _read_waves(

@@ -98,6 +98,24 @@ def answer(world, campaign_id, *labels, at=None):
     world.answers(campaign_id, dict(enumerate(labels)), at=at)
 
 
+def test_a_leaders_home_says_which_places_lag_and_how_many_need_help(places, client):
+    campaign_id = launch(places)
+    places.send()
+    places.press(campaign_id, "need_help", index=5)
+    answer(places, campaign_id, Label.INSTALLED)
+    signed_in(client, LEADER)
+    page = client.get("/admin/").text
+    assert "1 người cần giúp" in page
+    [behind] = re.findall(r'<ol class="laggards">.*?</ol>', page, re.DOTALL)
+    assert re.findall(r"<span>([^<]+)</span> <strong>(\d+)</strong>", behind) == [
+        ("Huyện Đắk Hà", "2"),
+        ("Huyện Kon Tum", "1"),
+    ]
+    assert re.search(r'href="/admin/urging/\?drive=1&amp;area=615">Đôn đốc', behind)
+    signed_in(client, AUTHOR)
+    assert "laggards" not in client.get("/admin/").text, "an officer's home begins with tasks"
+
+
 def figures(world, campaign_id, email=APPROVER):
     user = world.read(find_user, email)
     drive = world.read(drive_of_campaign, campaign_id, user=user)
