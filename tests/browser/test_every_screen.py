@@ -49,6 +49,19 @@ def test_a_screen_is_as_readable_in_the_dark(office, look_as, path, email):
     assert faults + visit.faults == []
 
 
+def test_a_reports_tables_are_as_readable_in_the_dark(office, look_as):
+    visit = look_as(AUTHOR)
+    visit.page.emulate_media(color_scheme="dark")
+    page = visit.open(f"/admin/report/preview?day={office.made['yesterday']}&n=1")
+    page.evaluate("() => document.querySelectorAll('.paper details').forEach((one) => { one.open = true; })")
+    colours = page.locator(".paper td").first.evaluate(
+        "(one) => [getComputedStyle(one).color, getComputedStyle(one.closest('table')).backgroundColor]"
+    )
+    faults = find_faults(page)
+    visit.page.emulate_media(color_scheme="light")
+    assert (colours, faults) == (["rgb(23, 37, 42)", "rgb(255, 255, 255)"], [])
+
+
 def test_the_cost_of_a_draft_is_in_the_first_screenful(office, page_as):
     visit = page_as(AUTHOR, size={"width": 1366, "height": 768})
     page = visit.open(f"/admin/campaigns/{office.made['draft']}/")
