@@ -254,8 +254,8 @@ def test_the_question_before_an_approval_shows_all_that_leaves(client, world):
     assert "20,0%, khoảng 2 người" in shown
     asked = page.split(f'action="/admin/campaigns/{campaign_id}/approve" data-ask="')[1].split('"')[0]
     assert asked == "Đồng ý gửi tin này tới 10 người?", "what the card says is not said twice"
-    heeded = shown.partition("điểm cần lưu ý</summary>")[2].partition("</details>")[0]
-    assert "Có danh sách chưa ghi căn cứ" in heeded
+    noted = shown.partition("điểm cần lưu ý</summary>")[2].partition("</details>")[0]
+    assert "Có danh sách chưa ghi căn cứ" in noted
 
 
 def test_a_correction_needs_another_person_and_never_its_author(world, submitted):
