@@ -62,7 +62,7 @@ def test_colours_stand_out_from_their_ground(mode, pairs, least):
 def test_a_style_sheet_names_its_colours():
     """White on a solid ground, shadows and what is printed are the same in both modes; anything else has a name."""
     kept = {*words("#fff #000 #0003 #0005 #0a1f2680 #17252a #083f4a #7fa3ab #cfe0e3 #7d1a20")}
-    map_levels = {"#e3f0f2", "#bfdde2", "#8cc0c9", "#0b5563", "#1f6f43"}
+    map_levels = {"#e3f0f2", "#bfdde2", "#8cc0c9", "#2c7a89", "#0b5563", "#1f6f43"}
     unnamed = {
         f"{file.name}: {colour}"
         for file in sorted(STATIC.glob("*.css"))
