@@ -85,22 +85,20 @@ class AuditView(AdminPage):
                 day=datetime.combine(day, time(), VIETNAM) if day else None,
                 before=args.get("before", type=int),
             )
-            actors = read_actors(session, user)
-            head = read_head(session)
-        return self.render(
-            "settings/audit.html",
-            entries=entries,
-            is_more=is_more,
-            actors=actors,
-            actions=ACTIONS,
-            subjects=SUBJECTS,
-            address=_page_url,
-            describe=describe,
-            describe_changes=partial(describe_changes, names=SETTING_NAMES),
-            head=head,
-            kept={key: value for key, value in args.items() if value and key != "before"},
-            is_first=not args.get("before"),
-        )
+            return self.render(
+                "settings/audit.html",
+                entries=entries,
+                is_more=is_more,
+                actors=read_actors(session, user),
+                actions=ACTIONS,
+                subjects=SUBJECTS,
+                address=_page_url,
+                describe=describe,
+                describe_changes=partial(describe_changes, names=SETTING_NAMES),
+                head=read_head(session),
+                kept={key: value for key, value in args.items() if value and key != "before"},
+                is_first=not args.get("before"),
+            )
 
 
 def _page_url(subject: str) -> str:
@@ -134,18 +132,16 @@ class ChecksView(AdminPage):
         with self.reading() as (session, _user):
             permit = read_permit(session)
             finished = select(Backup).where(Backup.finished_at.is_not(None))
-            backup = session.scalar(finished.order_by(Backup.finished_at.desc()).limit(1))
-            by = name_of(session, permit.allowed_by) if permit else ""
-        return self.render(
-            "settings/checks.html",
-            findings=findings,
-            level=worst(findings),
-            levels=Level,
-            permit=permit,
-            backup=backup,
-            by=by,
-            form=PermitForm.on_page(),
-        )
+            return self.render(
+                "settings/checks.html",
+                findings=findings,
+                level=worst(findings),
+                levels=Level,
+                permit=permit,
+                backup=session.scalar(finished.order_by(Backup.finished_at.desc()).limit(1)),
+                by=name_of(session, permit.allowed_by) if permit else "",
+                form=PermitForm.on_page(),
+            )
 
     @expose("/allow", methods=["POST"])
     def allow(self) -> ResponseReturnValue:

@@ -262,13 +262,6 @@ def requested_day(name: str) -> date | None:
     return day if day > date.min else None
 
 
-def refuse(error: LoaError, page: str) -> Response:
-    """Render a page that says why an action without a form of its own was refused."""
-    form = Form(is_sent=False)
-    form.refuse(error)
-    return refused(form, page)
-
-
 def refused(form: Form, page: str) -> Response:
     """Render the page at this URL with the form as it was typed, its faults beside its fields and in a summary."""
     g.refused_form = form

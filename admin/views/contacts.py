@@ -402,6 +402,11 @@ class ContactsView(AdminPage):
             requests = read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id)
             consents = read_consents(session, contact_id, seen_by=user if person.is_partial else None)
             begin = max(0, request.args.get("from", 0, type=int))
+            # What was opened is shown once: all of it.
+            whence = None if opened else begin
+            timeline, older = conversation.read_timeline(
+                session, person, phones, talks, requests, consents, user=user, begin=whence
+            )
             context = {
                 "origins": contact.read_origins(session, contact_id, user=user),
                 "kept_values": contact.read_values(session, contact_id),
@@ -411,17 +416,8 @@ class ContactsView(AdminPage):
                 "alike": read_likely_same(session, contact_id, user=user)
                 if may_open(user.role, "contacts.compare")
                 else [],
-                # What was opened is shown once: all of it.
-                "timeline": conversation.read_timeline(
-                    session,
-                    person,
-                    phones,
-                    talks,
-                    requests,
-                    consents,
-                    user=user,
-                    begin=None if opened else begin,
-                ),
+                "timeline": timeline,
+                "older": older,
                 "begin": begin,
             }
             correct_form = _correct_form(session, person, phones, area)

@@ -192,25 +192,23 @@ class GatewaysView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         now = datetime.now(UTC)
+        edited = request.args.get("edit", 0, type=int)
         with self.reading() as (session, _user):
             lines, routes = read_gateways(session, redis=self.runtime.redis, settings=self.settings, now=now)
-            phones = read_control_phones(session)
-        edited = request.args.get("edit", 0, type=int)
-        chosen = next((line.account for line in lines if line.account.id == edited), None)
-        kept = _kept(chosen) if chosen else {}
-        kind = TermsForm if chosen and chosen.kind is GatewayKind.ENVIRONMENT else GatewayForm
-        return self.render(
-            "settings/gateways.html",
-            lines=lines,
-            routes=routes,
-            names={line.account.id: line.account for line in lines},
-            chosen=chosen,
-            form=kind.on_page(**kept),
-            try_form=TryForm.on_page,
-            phones=phones,
-            control_form=ControlPhoneForm.on_page(),
-            active=GatewayState.ACTIVE,
-        )
+            chosen = next((line.account for line in lines if line.account.id == edited), None)
+            kind = TermsForm if chosen and chosen.kind is GatewayKind.ENVIRONMENT else GatewayForm
+            return self.render(
+                "settings/gateways.html",
+                lines=lines,
+                routes=routes,
+                names={line.account.id: line.account for line in lines},
+                chosen=chosen,
+                form=kind.on_page(**(_kept(chosen) if chosen else {})),
+                try_form=TryForm.on_page,
+                phones=read_control_phones(session),
+                control_form=ControlPhoneForm.on_page(),
+                active=GatewayState.ACTIVE,
+            )
 
     @expose("/save", methods=["POST"])
     def save(self) -> ResponseReturnValue:
@@ -269,16 +267,15 @@ class TemplatesView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, _user):
-            templates = registered_templates.read_templates(session)
             accounts = read_accounts(session)
-        return self.render(
-            "settings/templates.html",
-            templates=templates,
-            accounts=accounts,
-            names={account.id: account for account in accounts},
-            states=list(TemplateState),
-            form=TemplateForm.on_page(),
-        )
+            return self.render(
+                "settings/templates.html",
+                templates=registered_templates.read_templates(session),
+                accounts=accounts,
+                names={account.id: account for account in accounts},
+                states=list(TemplateState),
+                form=TemplateForm.on_page(),
+            )
 
     save = FormAction("/", registered_templates.save_template, TemplateForm).tells(
         _l("Đã lưu mẫu tin. Khi nhà cung cấp trả lời, hãy ghi kết quả.")

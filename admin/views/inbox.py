@@ -31,7 +31,6 @@ from campaigns.cases import conversation, handle_case
 from campaigns.cases.case_list import (
     CaseFilter,
     CaseRow,
-    Together,
     handle_together,
     read_case_list,
     read_case_rows,
@@ -57,7 +56,7 @@ from campaigns.rules.own_answers import (
 from campaigns.rules.replies.labels import RESULTS, USES, Label
 from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import Area, User
-from outreach.rules.errors import BadInput, BadTemplate
+from outreach.rules.errors import BadInput, BadTemplate, LoaError
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
@@ -604,24 +603,20 @@ class AlikeView(AdminPage):
         """Call a use case for the chosen cases; without a group these are taken back, which is not offered again."""
         ids = [row_id(each) for each in request.form.getlist("case")]
 
-        def then(result: Together) -> str:
+        def then(result: tuple[list[int], list[LoaError]]) -> str:
             if case_id is None:
                 return url_for(".index")
             page = "inbox.index" if "back" in request.args else ".index"
-            done = ",".join(map(str, result.done))
+            done = ",".join(map(str, result[0]))
             return url_for(page, undo=done, what=undo, **list_filters())  # type: ignore[arg-type]
 
-        def told(result: Together) -> str:
-            if result.refused:
-                warn(
-                    _(
-                        "%(n)s việc chưa xử lý: %(why)s",
-                        n=len(result.refused),
-                        why="; ".join(dict.fromkeys(show_error(each) for each in result.refused)),
-                    )
-                )
+        def told(result: tuple[list[int], list[LoaError]]) -> str:
+            done, refused = result
+            if refused:
+                why = "; ".join(dict.fromkeys(map(show_error, refused)))
+                warn(_("%(n)s việc chưa xử lý: %(why)s", n=len(refused), why=why))
             if case_id is not None:
                 return ""  # the page says it beside the button that takes it back
-            return str(_("Đã hoàn tác %(n)s việc. Các việc trở lại danh sách.", n=len(result.done)))
+            return str(_("Đã hoàn tác %(n)s việc. Các việc trở lại danh sách.", n=len(done)))
 
         return self.submit_form(form, handle_together, ids, use_case, message=told, then=then, **values)

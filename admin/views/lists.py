@@ -144,20 +144,16 @@ class ListsView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            lines = lists.read_lists(session, user)
-            open_rows = issues.count_waiting(session, user)
             form = ListForm.on_page(organisation_id=lists.usual_organisation(session, user))
             form.organisation_id.choices = lists.read_organisations(session, user)
-            _questions, open_places = read_questions(session, user)
-            open_languages = len(read_open_spellings(session))
-        return self.render(
-            "contacts/lists.html",
-            lists=lines,
-            waiting=open_rows,
-            form=form,
-            open_places=open_places,
-            open_languages=open_languages,
-        )
+            return self.render(
+                "contacts/lists.html",
+                lists=lists.read_lists(session, user),
+                waiting=issues.count_waiting(session, user),
+                form=form,
+                open_places=read_questions(session, user)[1],
+                open_languages=len(read_open_spellings(session)),
+            )
 
     create = FormAction("/", lists.create_list, ListForm, then=_page_of).tells(
         lambda created: _(
@@ -168,36 +164,27 @@ class ListsView(AdminPage):
     @expose("/<int:list_id>/")
     def show(self, list_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            lines = lists.read_lists(session, user, list_id=list_id)
-            open_rows = issues.count_waiting(session, user, lists=[list_id])
-            if not lines:
-                abort(404)
-            imports = lists.read_imports(session, list_id)
-            uploads = lists.read_uploads(session, user, list_id=list_id, only_open=True)
-            others = [
+            shown = next(iter(lists.read_lists(session, user, list_id=list_id)), None) or abort(404)
+            merge, split = MergeForm.on_page(), SplitForm.on_page()
+            merge.into.choices = [
                 (row.id, row.name)
                 for row in lists.read_lists(session, user)
-                if row.organisation_id == lines[0].organisation_id
-                and row.id != list_id
-                and not row.archived_at
+                if row.organisation_id == shown.organisation_id and row.id != list_id and not row.archived_at
             ]
-            communes = lists.read_communes_of_list(session, list_id)
-        merge, split = MergeForm.on_page(), SplitForm.on_page()
-        merge.into.choices, split.area_code.choices = others, communes
-        form = BasisForm.on_page(
-            basis=lines[0].basis or "", note=lines[0].basis_note, since=lines[0].basis_since or ""
-        )
-        return self.render(
-            "contacts/list.html",
-            list=lines[0],
-            waiting=open_rows,
-            imports=imports,
-            uploads=uploads,
-            form=form,
-            rename=RenameForm.on_page(name=lines[0].name),
-            merge=merge,
-            split=split,
-        )
+            split.area_code.choices = lists.read_communes_of_list(session, list_id)
+            return self.render(
+                "contacts/list.html",
+                list=shown,
+                waiting=issues.count_waiting(session, user, lists=[list_id]),
+                imports=lists.read_imports(session, list_id),
+                uploads=lists.read_uploads(session, user, list_id=list_id, only_open=True),
+                form=BasisForm.on_page(
+                    basis=shown.basis or "", note=shown.basis_note, since=shown.basis_since or ""
+                ),
+                rename=RenameForm.on_page(name=shown.name),
+                merge=merge,
+                split=split,
+            )
 
     rename = FormAction("/<int:list_id>/rename", rename_list, RenameForm).tells(_l("Đã đổi tên danh sách."))
     # Archived, or brought back.
@@ -230,45 +217,40 @@ class ListsView(AdminPage):
         list_id = request.args.get("list", type=int)
         now = datetime.now(UTC)
         rows, count = self.do(issues.see_open_issues, list_id=list_id)
+        questions = [each for each in rows if each.issue.reason == issues.OTHER_COMMUNE]
+        codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
         with self.reading() as (session, user):
-            alike = issues.count_similar(session, rows)
-            open_rows = issues.count_waiting(session, user, lists=None if list_id is None else [list_id])
-            last = read_last(session, user, now=now)
-            questions = [each for each in rows if each.issue.reason == issues.OTHER_COMMUNE]
-            codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
-            communes = read_place_names(session, codes)
-        years = {
-            each.issue.id: birth_years(each.issue.cells["birth_doubt"], this_year=now.year)
-            for each in rows
-            if each.issue.reason == issues.BIRTH_UNCLEAR
-        }
-        return self.render(
-            "contacts/review.html",
-            rows=rows,
-            count=count,
-            waiting=open_rows,
-            alike=alike,
-            most_alike=MAX_ALIKE,
-            last=last,
-            list_id=list_id,
-            years=years,
-            this_year=now.year,
-            communes=communes,
-            decide_form=DecideForm.on_page,
-        )
+            return self.render(
+                "contacts/review.html",
+                rows=rows,
+                count=count,
+                waiting=issues.count_waiting(session, user, lists=None if list_id is None else [list_id]),
+                alike=issues.count_similar(session, rows),
+                most_alike=MAX_ALIKE,
+                last=read_last(session, user, now=now),
+                list_id=list_id,
+                years={
+                    each.issue.id: birth_years(each.issue.cells["birth_doubt"], this_year=now.year)
+                    for each in rows
+                    if each.issue.reason == issues.BIRTH_UNCLEAR
+                },
+                this_year=now.year,
+                communes=read_place_names(session, codes),
+                decide_form=DecideForm.on_page,
+            )
 
     @expose("/places")
     def places(self) -> ResponseReturnValue:
         """Show the spellings of places that name no commune for sure, each to be settled for all its people."""
         with self.reading() as (session, user):
             questions, count = read_questions(session, user)
-            groups = [(title, communes) for _code, title, communes in read_districts(session)]
+            groups = {title: communes for _code, title, communes in read_districts(session)}
             may_answer = is_province_staff(session, user)
         forms = {each.id: PlaceForm.on_page(each.id) for each in questions}
         for each in questions:
             own = [(area.code, area.full_name) for area in each.candidates]
             likely = {str(_("Có thể là")): own} if own else {}
-            forms[each.id].area_code.choices = likely | dict(groups)
+            forms[each.id].area_code.choices = likely | groups
         return self.render(
             "contacts/places.html", questions=questions, count=count, forms=forms, may_answer=may_answer
         )
@@ -283,22 +265,17 @@ class ListsView(AdminPage):
     @expose("/languages")
     def languages(self) -> ResponseReturnValue:
         """Show the languages offered for texts, and spellings in lists that wait to be settled."""
+        others = [(code, name) for code, name in NAMES.items() if code != VIETNAMESE]
         with self.reading() as (session, user):
-            offered, spellings = read_offered(session), read_open_spellings(session)
-            may_change = is_province_staff(session, user)
-        return self.render(
-            "contacts/languages.html",
-            names=dict(
-                sorted(
-                    ((code, name) for code, name in NAMES.items() if code != VIETNAMESE),
-                    key=lambda each: vietnamese_order(each[1]),
-                )
-            ),
-            offered=offered,
-            spellings=spellings,
-            forms={each.id: SpellingForm.on_page(each.id) for each in spellings},
-            may_change=may_change,
-        )
+            spellings = read_open_spellings(session)
+            return self.render(
+                "contacts/languages.html",
+                names=dict(sorted(others, key=lambda each: vietnamese_order(each[1]))),
+                offered=read_offered(session),
+                spellings=spellings,
+                forms={each.id: SpellingForm.on_page(each.id) for each in spellings},
+                may_change=is_province_staff(session, user),
+            )
 
     offer_languages = FormAction("/languages", offer_languages, LanguagesForm, page=".languages").tells(
         lambda codes: _("Đã lưu: soạn tin được bằng tiếng Việt và %(n)s tiếng khác.", n=len(codes))

@@ -6,10 +6,11 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
+from functools import wraps
 from itertools import groupby
 from typing import Any
 
-from flask import abort, flash, redirect, request, send_file, url_for
+from flask import abort, current_app, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -18,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, DayField, Form, LongTextField, TextField, this_day, today
-from admin.views.base import AdminPage, FormAction, refuse, requested_day, requested_drive_id
+from admin.views.base import AdminPage, FormAction, PageAccess, requested_day, requested_drive_id
 from admin.wording.errors import show_error
 from admin.wording.filters import kind_titles, kind_words, label_of
 from admin.wording.progress import CHECKLIST, FIELDS, HOUR_FIELDS, hours_of_the_day, mail_lines, typed_form
@@ -26,7 +27,7 @@ from campaigns.analytics.progress import PlaceTree, read_progress
 from campaigns.goals.goals import enter_denominator, find_subject, read_goals, set_goal
 from campaigns.goals.goals import read_history as read_goal_history
 from campaigns.models.campaigns import Drive
-from campaigns.models.reports import FileKind, ReportLink, UrgeChannel, Urging
+from campaigns.models.reports import FileKind, UrgeChannel, Urging
 from campaigns.planning.drives import (
     choose_drive,
     count_campaigns,
@@ -62,7 +63,7 @@ from outreach.accounts.permissions import is_province_staff, organisations_of, v
 from outreach.accounts.users import name_of
 from outreach.models.accounts import Area, AreaLevel, Organisation, OrganisationKind, Role, User
 from outreach.places.areas import path_upwards, read_unit_history
-from outreach.rules.errors import LoaError, NotFound, or_raise
+from outreach.rules.errors import LoaError, NotFound, WrongState, or_raise
 from outreach.runtime import Runtime
 
 _LEVELS = list(AreaLevel)
@@ -353,6 +354,60 @@ class NotesForm(Form):
     asked = LongTextField(_l("Đề xuất, kiến nghị trong ngày (mỗi ý một dòng)"), rows=3)
 
 
+class ApproveForm(Form):
+    """Approval of the report as it was prepared at a moment."""
+
+    prepared_at = TextField(type="hidden")
+
+
+def _page_of_day(*_form: Form, **_address: int) -> str:
+    """Return the URL of the day and the drive that the request names."""
+    with current_app.extensions["runtime"].db.read() as session:
+        drive = requested_drive_id(session)
+    return url_for("report.index", day=(requested_day("day") or this_day()).isoformat(), drive=drive)
+
+
+class DayAction(FormAction):
+    """A route that calls a use case for the drive and the day that the request names, and leads back to that day.
+
+    Where there is no report the page of the day says so.
+    """
+
+    def __call__(self, view: PageAccess, **address: Any) -> ResponseReturnValue:
+        day, page = requested_day("day") or this_day(), _page_of_day()
+        with view.reading() as (session, _user):
+            drive = requested_drive_id(session)
+
+        @wraps(self.use_case)
+        def act(*args: Any, **values: Any) -> Any:
+            try:
+                return self.use_case(*args, **values)
+            except NotFound as missing:
+                raise WrongState(missing.code, **missing.parameters) from missing
+
+        return view.submit_form(self.form(), act, drive, day.isoformat(), message=self.message, page=page)
+
+
+def _freeze(runtime: Runtime, drive: int, day: str, *, user: User, now: datetime) -> bool:
+    """Freeze by hand: for a missed day, or one without running campaigns."""
+    with runtime.db.read() as session:
+        require_province(session, user)
+    return issue_report.freeze(runtime, drive, date.fromisoformat(day), user=user, now=now)
+
+
+def _look(runtime: Runtime, drive: int, day: str, *, user: User, now: datetime) -> int:
+    """Look for figures that arrived after the freeze."""
+    with runtime.db.read() as session:
+        require_province(session, user)
+    return issue_report.note_pending_changes(runtime, drive, date.fromisoformat(day), now=now)
+
+
+def _approve(runtime: Runtime, drive: int, day: str, *, prepared_at: str, user: User, now: datetime) -> None:
+    """Approve what was read, by the moment of its preparation, and issue it."""
+    issue_report.approve_report(runtime, drive, day, prepared_at=prepared_at, user=user, now=now)
+    issue_report.issue(runtime, drive, date.fromisoformat(day), now=now)
+
+
 class ReportView(AdminPage):
     name, endpoint, url = _l("Báo cáo ngày"), "report", "/admin/report"
 
@@ -425,93 +480,38 @@ class ReportView(AdminPage):
         name = file_name(day.isoformat(), n, kind)
         return send_file(io.BytesIO(content), MIME[kind], as_attachment=True, download_name=name)
 
-    @expose("/issue", methods=["POST"])
-    def issue(self) -> ResponseReturnValue:
-        """Freeze by hand: for a missed day, or one without running campaigns."""
-        told = {True: _("Đã chốt số liệu."), False: _("Báo cáo này đã có từ trước.")}
-        return self._run(lambda drive, day, **who: told[issue_report.freeze(self.runtime, drive, day, **who)])
-
-    @expose("/prepare", methods=["POST"])
-    def prepare(self) -> ResponseReturnValue:
-        """Put the frozen report, with the notes typed, before those who may approve it."""
-        day = requested_day("day") or this_day()
-        with self.reading() as (session, _user):
-            drive = requested_drive_id(session)
-        page = url_for(".index", day=day.isoformat(), drive=drive)
-        message = _("Đã trình ký. Người có thẩm quyền xem và phê duyệt ở trang này.")
-        return self.submit_form(
-            NotesForm(), issue_report.prepare_report, drive, day.isoformat(), message=message, page=page
+    issue = DayAction("/issue", _freeze).tells(
+        lambda is_new: _("Đã chốt số liệu.") if is_new else _("Báo cáo này đã có từ trước.")
+    )
+    # Before those who may approve it, with the notes typed.
+    prepare = DayAction("/prepare", issue_report.prepare_report, NotesForm).tells(
+        _l("Đã trình ký. Người có thẩm quyền xem và phê duyệt ở trang này.")
+    )
+    approve = DayAction("/approve", _approve, ApproveForm).tells(_l("Đã phê duyệt và phát hành."))
+    correct = DayAction("/correct", issue_report.correct).tells(
+        lambda changes: (
+            _("Đã lập và trình ký báo cáo đính chính: %(count)s số liệu.", count=len(changes))
+            if changes
+            else _("Không có số liệu nào thay đổi so với báo cáo đã phát hành.")
         )
-
-    @expose("/approve", methods=["POST"])
-    def approve(self) -> ResponseReturnValue:
-        """Approve what was read, by the moment of its preparation, and issue it."""
-
-        def act(drive: int, day: date, *, user: User, now: datetime) -> str:
-            prepared_at = request.form.get("prepared_at", "")
-            issue_report.approve_report(
-                self.runtime, drive, day.isoformat(), prepared_at=prepared_at, user=user, now=now
-            )
-            issue_report.issue(self.runtime, drive, day, now=now)
-            return _("Đã phê duyệt và phát hành.")
-
-        return self._run(act, is_staff_s=False)
-
-    @expose("/correct", methods=["POST"])
-    def correct(self) -> ResponseReturnValue:
-        """Prepare a correction with all that came late."""
-
-        def act(drive: int, day: date, **who: Any) -> str:
-            if changes := issue_report.correct(self.runtime, drive, day, **who):
-                return _("Đã lập và trình ký báo cáo đính chính: %(count)s số liệu.", count=len(changes))
-            return _("Không có số liệu nào thay đổi so với báo cáo đã phát hành.")
-
-        return self._run(act)
-
-    @expose("/look", methods=["POST"])
-    def look(self) -> ResponseReturnValue:
-        """Look for figures that arrived after the freeze."""
-
-        def act(drive: int, day: date, *, now: datetime, **_who: Any) -> str:
-            if count := issue_report.note_pending_changes(self.runtime, drive, day, now=now):
-                return _("Có %(count)s số liệu gửi đến sau khi chốt.", count=count)
-            return _("Không có số liệu nào gửi đến sau khi chốt.")
-
-        return self._run(act)
-
-    @expose("/send", methods=["POST"])
-    def send(self) -> ResponseReturnValue:
-        def act(drive: int, day: date, **who: Any) -> str:
-            count = issue_report.send_again(self.runtime, drive, day.isoformat(), self.settings, **who)
-            return _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
-
-        return self._run(act)
-
-    @expose("/by-hand", methods=["POST"])
-    def by_hand(self) -> ResponseReturnValue:
-        told = _("Đã ghi: báo cáo đã gửi bằng cách khác.")
-        return self._run(
-            lambda drive, day, **who: (
-                issue_report.note_by_hand(self.runtime, drive, day.isoformat(), **who) or told
-            )
+    )
+    look = DayAction("/look", _look).tells(
+        lambda count: (
+            _("Có %(count)s số liệu gửi đến sau khi chốt.", count=count)
+            if count
+            else _("Không có số liệu nào gửi đến sau khi chốt.")
         )
-
-    @expose("/link", methods=["POST"])
-    def link(self) -> ResponseReturnValue:
-        told = _("Liên kết đã sẵn sàng để gửi.")
-        return self._run(
-            lambda drive, day, **who: (
-                issue_report.share_report(self.runtime, drive, day.isoformat(), **who) and told
-            )
-        )
-
-    @expose("/link/<int:report_link_id>/end", methods=["POST"])
-    def end_link(self, report_link_id: int) -> ResponseReturnValue:
-        with self.reading() as (session, _user):
-            if session.get(ReportLink, report_link_id) is None:
-                abort(404)
-        told = _("Đã ngừng liên kết. Người đang giữ liên kết không xem được nữa.")
-        return self._run(lambda _drive, _day, **who: end_link(self.runtime, report_link_id, **who) and told)
+    )
+    send = DayAction("/send", issue_report.send_again).tells(
+        lambda count: _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
+    )
+    by_hand = DayAction("/by-hand", issue_report.note_by_hand).tells(
+        _l("Đã ghi: báo cáo đã gửi bằng cách khác.")
+    )
+    link = DayAction("/link", issue_report.share_report).tells(_l("Liên kết đã sẵn sàng để gửi."))
+    end_link = FormAction("/link/<int:report_link_id>/end", end_link, page=_page_of_day).tells(
+        _l("Đã ngừng liên kết. Người đang giữ liên kết không xem được nữa.")
+    )
 
     @expose("/form", methods=["GET", "POST"])
     def form(self) -> ResponseReturnValue:
@@ -543,24 +543,6 @@ class ReportView(AdminPage):
                 error=error,
             )
         return (page, 422) if error else page
-
-    def _run(self, act: Callable[..., Any], *, is_staff_s: bool = True) -> ResponseReturnValue:
-        """Run an action for the drive and the day of the form, flash the message that it returns and redirect to that day.
-
-        With `is_staff_s` it is one for staff of the province; the use case says who else may.
-        """
-        day, now = requested_day("day") or this_day(), datetime.now(UTC)
-        with self.reading() as (session, _user):
-            drive = requested_drive_id(session)
-        page = url_for(".index", day=day.isoformat(), drive=drive)
-        try:
-            with self.reading() as (session, user):
-                if is_staff_s:
-                    require_province(session, user)
-            flash(act(drive, day, user=user, now=now), "success")
-        except LoaError as error:
-            return refuse(error, page)
-        return redirect(page, code=303)
 
 
 def _notes_form(status: DayStatus) -> NotesForm:

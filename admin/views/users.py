@@ -152,18 +152,15 @@ class OrganisationsView(TableRegister):
         with self.reading() as (session, user):
             error = NotFound("organisation_not_found")
             organisation = find_visible(session, Organisation, organisation_id, user, error)
-            users = session.scalars(
-                select(User).where(User.organisation_id == organisation_id).order_by(User.email)
-            ).all()
-            lists = [line for line in read_lists(session, user) if line.organisation_id == organisation_id]
-            kept = {
-                name: getattr(organisation, name)
-                for name in ("code", "name", "kind", "area_code", "parent_id")
-            }
-            form = OrganisationForm.on_page(**kept)
-        return self.render(
-            "settings/organisation.html", found=organisation, users=users, lists=lists, form=form
-        )
+            users = select(User).where(User.organisation_id == organisation_id).order_by(User.email)
+            kept = ("code", "name", "kind", "area_code", "parent_id")
+            return self.render(
+                "settings/organisation.html",
+                found=organisation,
+                users=session.scalars(users).all(),
+                lists=[row for row in read_lists(session, user) if row.organisation_id == organisation_id],
+                form=OrganisationForm.on_page(**{name: getattr(organisation, name) for name in kept}),
+            )
 
     change = FormAction("/<int:organisation_id>/change", accounts.save_organisation, OrganisationForm).tells(
         _l("Đã lưu thông tin tổ chức.")
@@ -344,32 +341,28 @@ class UsersView(TableRegister):
         link = pending[1] if pending and pending[0] == user_id else ""
         if link:
             session.pop(_LINK)
+        logins = select(func.max(AuditEvent.at)).where(
+            AuditEvent.actor_id == user_id, AuditEvent.action == "login"
+        )
         with self.reading() as (db, me):
             found = find_visible(db, User, user_id, me, NotFound("user_not_found"))
-            context = {
-                "form": UserForm.on_page(
+            return self.render(
+                "settings/user.html",
+                found=found,
+                is_waiting=not accounts.has_password(found),
+                link=link,
+                is_mailed=bool(self.settings.smtp_url),
+                form=UserForm.on_page(
                     name=found.name,
                     role=found.role,
                     organisation_id=found.organisation_id or NOWHERE,
                     area_code=found.area_code,
                 ),
-                "last_login": db.scalar(
-                    select(func.max(AuditEvent.at)).where(
-                        AuditEvent.actor_id == user_id, AuditEvent.action == "login"
-                    )
-                ),
-                "is_me": me.id == user_id,
-                "sessions": accounts.read_sessions(db, user_id, now=datetime.now(UTC)),
-                "identities": accounts.read_identities(db, [user_id]).get(user_id, []),
-            }
-        return self.render(
-            "settings/user.html",
-            found=found,
-            is_waiting=not accounts.has_password(found),
-            link=link,
-            is_mailed=bool(self.settings.smtp_url),
-            **context,
-        )
+                last_login=db.scalar(logins),
+                is_me=me.id == user_id,
+                sessions=accounts.read_sessions(db, user_id, now=datetime.now(UTC)),
+                identities=accounts.read_identities(db, [user_id]).get(user_id, []),
+            )
 
     def _open_connections(self, user_id: int) -> tuple[list[str], list[str]]:
         """Return the names of the open tokens and webhooks that a user has made."""
@@ -521,12 +514,10 @@ class WebhooksView(AdminPage):
     def _show(self, hook_id: int, *, secret: str = "") -> str:
         with self.reading() as (session, user):
             subscription = deliver_events.find_subscription(session, hook_id, user=user)
-            deliveries = deliver_events.read_deliveries(session, hook_id)
-            organisation = session.get_one(Organisation, subscription.organisation_id).name
-        return self.render(
-            "settings/webhook.html",
-            hook=subscription,
-            organisation=organisation,
-            deliveries=deliveries,
-            secret=secret,
-        )
+            return self.render(
+                "settings/webhook.html",
+                hook=subscription,
+                organisation=session.get_one(Organisation, subscription.organisation_id).name,
+                deliveries=deliver_events.read_deliveries(session, hook_id),
+                secret=secret,
+            )

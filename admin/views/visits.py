@@ -262,7 +262,7 @@ class VisitsView(AdminPage):
                 },
                 form=ResultsForm.on_page(visited_at=f"{last:%Y-%m-%dT%H:%M}"),
                 may_undo=may_undo_entry(session, round_id, user=user, now=datetime.now(UTC)),
-                given=sheets.read_assignments(session, [round_id]).get(round_id, []),
+                given=sheets.read_assignments(session, round_id),
                 assign_form=assign_form,
             )
 

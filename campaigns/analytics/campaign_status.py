@@ -171,9 +171,7 @@ class SendingPanel:
     person; the rest waits for a report. So do `undecided_answers` to residents, which are not part of the steps' figures.
     """
 
-    campaign_id: int
-    state: CampaignState
-    pause_reason: str
+    campaign: Campaign
     paused_by: str  # the officer who paused it, "" of nobody
     paused_at: datetime | None
     total: int
@@ -198,10 +196,7 @@ class SendingPanel:
     segments: int
     spent_vnd: int
     replies_vnd: int
-    billed_vnd: int
     reserved_vnd: int
-    budget_vnd: int | None
-    ended_at: datetime | None
     is_over: bool
 
     @property
@@ -244,7 +239,8 @@ def read_sending_panel(
     times = step_times(campaign, settings=settings, now=now) if is_dated else {}
     next_step_at = times.get(next_step or 0)
     batches = _read_batches(session, campaign.id, now=now)
-    first_due_at, throttled_count = _first_due(session, campaign.id)
+    of_campaign = select(Outbox.not_before, Outbox.throttled).where(Outbox.stream_id == campaign.id)
+    first_due = session.execute(of_campaign.order_by(Outbox.not_before).limit(1)).first()
     stall = why_stalled(
         SendingState(
             state=campaign.state,
@@ -255,8 +251,8 @@ def read_sending_panel(
             queued=left,
             sending=sending,
             unknown=unknown,
-            first_due_at=first_due_at,
-            is_throttled=throttled_count > 0,
+            first_due_at=first_due.not_before if first_due else None,
+            is_throttled=first_due is not None and first_due.throttled > 0,
             fault=read_common_fault(session, runtime),
             last_claim_at=batches[-1][0] if batches else None,
             opened_at=max(filter(None, (step.opened_at for step in steps)), default=None),
@@ -270,9 +266,7 @@ def read_sending_panel(
     spending = campaign_spending(campaign, settings, taken=counts.segments)
     paused_by, paused_at = find_pause(session, campaign)
     return SendingPanel(
-        campaign_id=campaign.id,
-        state=campaign.state,
-        pause_reason=campaign.pause_reason,
+        campaign=campaign,
         paused_by=paused_by,
         paused_at=paused_at,
         total=sum(states.values()),
@@ -299,10 +293,7 @@ def read_sending_panel(
         segments=counts.segments,
         spent_vnd=spending.vnd,
         replies_vnd=counts.reply_segments * spending.price_vnd,
-        billed_vnd=campaign.priced_vnd,
         reserved_vnd=_reserve(campaign, steps, counts, price_vnd=spending.price_vnd),
-        budget_vnd=campaign.budget_vnd,
-        ended_at=campaign.ended_at,
         is_over=_is_over(campaign, states, now=now),
     )
 
@@ -436,16 +427,6 @@ def _read_batches(session: Session, campaign_id: int, *, now: datetime) -> list[
         .order_by(Attempt.claimed_at)
     ).all()
     return [(at, count) for at, count in batches]
-
-
-def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int]:
-    row = session.execute(
-        select(Outbox.not_before, Outbox.throttled)
-        .where(Outbox.stream_id == campaign_id)
-        .order_by(Outbox.not_before)
-        .limit(1)
-    ).first()
-    return (row.not_before, row.throttled) if row else (None, 0)
 
 
 def _read_steps(

@@ -517,10 +517,7 @@ def read_progress(
     is_whole, goals = figures.is_whole, figures.goals
     places = PlaceTree(figures.history, units or figures.day, goals, drive.id)
     counts_by_place = figures.counts_by_place
-    reach = _read_reach(session, figures.scope, user=user, redis=runtime.redis, now=now)
-    reach = fold_reach(reach, figures.small)
-    waves = _read_waves(session, figures, reach, user=user, settings=runtime.settings, now=now)
-    head = _with_forecast(figures.head, waves, today=today)
+    reach, waves, head = _read_ahead(session, figures, user=user, runtime=runtime, now=now)
     default_goal = head.goal.share if head.goal else None
     by_place = add_up_by(counts_by_place, lambda where: where.area)
     small = figures.small or Small()
@@ -557,24 +554,25 @@ def read_progress(
     )
 
 
-def _read_waves(
-    session: Session, figures: DriveFigures, reach: Reach, *, user: User, settings: Settings, now: datetime
-) -> list[Wave]:
-    """Return the messages of a drive by day; `reach` is that of all its campaigns together."""
-    total, campaigns = figures.total, figures.campaigns
+def _read_ahead(
+    session: Session, figures: DriveFigures, *, user: User, runtime: Runtime, now: datetime
+) -> tuple[Reach, list[Wave], LeadGoal]:
+    """Return whom a drive's messages have left for and reached, each number once; the messages by day; and its goal with the forecast."""
+    seen, campaigns, total = organisations_of(session, user), figures.campaigns, figures.total
+    reaches = [read_reach(session, each, seen=seen, now=now) for each in campaigns]
     unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
-    seen = organisations_of(session, user)
-    return by_day(
+    if len(campaigns) == 1:
+        reaches = [fold_reach(reaches[0], figures.small)]
+        reach = reaches[0]
+    else:
+        counted = count_reached(session, figures.scope, redis=runtime.redis, now=now)
+        reach = fold_reach(reach_of(*counted), figures.small)
+    waves = by_day(
         wave
-        for each in campaigns
-        for wave in waves_of(
-            each,
-            reach if len(campaigns) == 1 else read_reach(session, each, seen=seen, now=now),
-            unanswered=unanswered,
-            settings=settings,
-            now=now,
-        )
+        for each, own in zip(campaigns, reaches, strict=True)
+        for wave in waves_of(each, own, unanswered=unanswered, settings=runtime.settings, now=now)
     )
+    return reach, waves, _with_forecast(figures.head, waves, today=now.astimezone(VIETNAM).date())
 
 
 def _new_by_place(
@@ -599,13 +597,6 @@ def _on_places(
         code: add_up_official(official, ground.sure) for code, ground in others.items() if not ground.possible
     }
     return official | {code: figure for code, figure in sums.items() if figure}
-
-
-def _read_reach(session: Session, scope: CountScope, *, user: User, redis: Redis, now: datetime) -> Reach:
-    """Return whom the drive's messages have left for and reached, each number once."""
-    if len(scope.campaigns) == 1:
-        return read_reach(session, scope.campaigns[0], seen=organisations_of(session, user), now=now)
-    return reach_of(*count_reached(session, scope, redis=redis, now=now))
 
 
 def _head(chosen: HeadlineGoal, total: PlaceCounts, days: list[tuple[date, int]]) -> LeadGoal:

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, tupl
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session
 
-from campaigns.cases.conversation import SentAnswer, sent_for
+from campaigns.cases.conversation import sent_for
 from campaigns.cases.handle_case import cases_visible_to, find_case, may_read_answers
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import IS_OPEN_CRY, Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
@@ -94,7 +94,7 @@ class CaseRow:
     given: str | None
     own_answers: tuple[OwnAnswer, ...] = ()  # of the campaign
     texts_since: list[str] = field(default_factory=list)
-    sent: list[SentAnswer] = field(default_factory=list)
+    sent: list[Any] = field(default_factory=list)
     asked_through: AnswerSource | None = None
     is_masked: bool = False
     entry: OfficerEntry | None = None
@@ -130,22 +130,17 @@ class CaseList:
 def count_open(session: Session, user: User, campaign_id: int | None = None) -> dict[CaseKind, int]:
     """Count the open cases by kind, of all campaigns or of one."""
     of_campaign = true() if campaign_id is None else Case.campaign_id == campaign_id
-    rows = session.execute(
-        select(Case.kind, func.count())
-        .where(Case.done_at.is_(None), of_campaign, cases_visible_to(session, user))
-        .group_by(Case.kind)
-    )
-    return dict(rows.all())
+    return _count_by(session, user, Case.kind, Case.done_at.is_(None), of_campaign)
 
 
 def cries_by_place(session: Session, user: User) -> dict[str | None, int]:
     """Count the open cases with a cry for help by the unit that the resident was recorded in."""
-    rows = session.execute(
-        select(Case.area_code, func.count())
-        .where(IS_OPEN_CRY, cases_visible_to(session, user))
-        .group_by(Case.area_code)
-    )
-    return dict(rows.all())
+    return _count_by(session, user, Case.area_code, IS_OPEN_CRY)
+
+
+def _count_by(session: Session, user: User, column: Any, *where: ColumnElement[bool]) -> dict[Any, int]:
+    query = select(column, func.count()).where(*where, cases_visible_to(session, user)).group_by(column)
+    return dict(session.execute(query).tuples().all())
 
 
 def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: datetime) -> CaseList:
@@ -324,12 +319,9 @@ def read_case_rows(
             entered_by=names.get(entered_by, ""),
             **about,
         )
-        rows[case.id] = _mask(row) if campaign and _is_masked(case, campaign, user) else row
+        may_read = case.done_at is None and may_read_answers(user)
+        rows[case.id] = _mask(row) if campaign and campaign.is_health and not may_read else row
     return [rows[case_id] for case_id in ids]
-
-
-def _is_masked(case: Case, campaign: Campaign, user: User) -> bool:
-    return campaign.is_health and not (case.done_at is None and may_read_answers(user))
 
 
 def _show_place(areas: dict[str, Area], code: str | None) -> str:
@@ -502,14 +494,6 @@ def _group(
     return groups
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
-    """The cases that were handled, and why others were not."""
-
-    done: list[int]
-    refused: list[LoaError]
-
-
 def handle_together(
     runtime: Any,
     ids: Collection[int],
@@ -518,8 +502,11 @@ def handle_together(
     user: User,
     now: datetime,
     **values: Any,
-) -> Together:
-    """Call a use case for each of these cases. Raises BadInput without a case, or if it is refused for all of them."""
+) -> tuple[list[int], list[LoaError]]:
+    """Call a use case for each of these cases. Returns those that were handled, and why others were not.
+
+    Raises BadInput without a case, or if it is refused for all of them.
+    """
     if not ids:
         raise BadInput("case_none_chosen")
     done: list[int] = []
@@ -532,4 +519,4 @@ def handle_together(
             refused.append(error)
     if not done:
         raise refused[0]
-    return Together(done, refused)
+    return done, refused

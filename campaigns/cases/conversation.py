@@ -76,24 +76,6 @@ from outreach.use_cases import enqueue_after_commit, enqueue_send, use_case
 
 
 @dataclass(frozen=True, slots=True)
-class SentAnswer:
-    """Message that answers a resident; `answered_at` is the time of the answer it acknowledges.
-
-    `due_at` is set while it waits, `sent_at` once it was requested from the gateway.
-    """
-
-    message_id: int
-    answer_id: int | None
-    recipient_id: int | None
-    text: str | None
-    state: MessageState
-    skip_reason: SkipReason | None
-    answered_at: datetime | None
-    due_at: datetime | None
-    sent_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class ConversationItem:
     """One message or answer. `label` is the label of an answer, or `opt_out_drive`; `text` is set if something was written."""
 
@@ -112,8 +94,8 @@ class ConversationItem:
     place: AnswerPlace | None = None
     note: str = ""
     by: str = ""
-    # A message to the resident that has not left, or never will.
-    waiting: SentAnswer | None = None
+    # A message to the resident that has not left, or never will, as `read_sent` returns it.
+    waiting: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,18 +265,16 @@ def visible_campaigns(session: Session, user: User, *, opened: Collection[int] =
 
     Of those about health only the `opened` ones: who answered what there is opened on record.
     """
-    return [
-        (campaign_id, name)
-        for campaign_id, name in session.execute(
-            select(Campaign.id, Campaign.name)
-            .where(
-                Campaign.launched_at.is_not(None),
-                or_(~Campaign.is_health, Campaign.id.in_(opened)),
-                visible_to(session, user, Campaign.organisation_id),
-            )
-            .order_by(Campaign.id.desc())
+    rows = session.execute(
+        select(Campaign.id, Campaign.name)
+        .where(
+            Campaign.launched_at.is_not(None),
+            or_(~Campaign.is_health, Campaign.id.in_(opened)),
+            visible_to(session, user, Campaign.organisation_id),
         )
-    ]
+        .order_by(Campaign.id.desc())
+    )
+    return [(campaign_id, name) for campaign_id, name in rows]
 
 
 def has_answered(
@@ -505,33 +485,31 @@ def takes_no_messages(session: Session, case: Case) -> bool:
     )
 
 
-def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[SentAnswer]:
-    """Read the messages that are not campaign steps and meet these conditions, in order of their ids."""
-    rows = session.execute(
+def read_sent(session: Session, *conditions: ColumnElement[bool]) -> Sequence[Any]:
+    """Read the messages that are not campaign steps and meet these conditions, in order of their ids.
+
+    `answered_at` is the time of the answer that one acknowledges; `due_at` is set while it waits, `sent_at` once it was
+    requested from the gateway.
+    """
+    last_claim = select(func.max(Attempt.claimed_at)).where(Attempt.message_id == Message.id)
+    return session.execute(
         select(
-            Message.id,
-            Message.answer_id,
-            Message.recipient_id,
-            Message.text,
-            Message.state,
-            Message.skip_reason,
-            Answer.at,
-            Outbox.not_before,
-            select(func.max(Attempt.claimed_at)).where(Attempt.message_id == Message.id).scalar_subquery(),
+            *(Message.id.label("message_id"), Message.answer_id, Message.recipient_id, Message.text),
+            *(Message.state, Message.skip_reason, Answer.at.label("answered_at")),
+            *(Outbox.not_before.label("due_at"), last_claim.scalar_subquery().label("sent_at")),
         )
         .outerjoin(Answer, Answer.id == Message.answer_id)
         .outerjoin(Outbox, Outbox.message_id == Message.id)
         .where(Message.step_id.is_(None), *conditions)
         .order_by(Message.id)
-    )
-    return [SentAnswer(*row) for row in rows]
+    ).all()
 
 
-def sent_for(session: Session, cases: list[Case]) -> dict[int, list[SentAnswer]]:
-    """Read the messages that answered each case: the acknowledgement and the officer's answer."""
+def sent_for(session: Session, cases: list[Case]) -> dict[int, list[Any]]:
+    """Read the messages that answered each case, as `read_sent` does: the acknowledgement and the officer's answer."""
     by_answer: dict[int | None, int] = {case.answer_id: case.id for case in cases if case.answer_id}
     by_message: dict[int | None, int] = {case.message_id: case.id for case in cases if case.message_id}
-    by_case: dict[int, list[SentAnswer]] = {}
+    by_case: dict[int, list[Any]] = {}
     of_cases = or_(Message.answer_id.in_(by_answer), Message.id.in_(by_message))
     for sent in read_sent(session, of_cases) if by_answer or by_message else ():
         for case_id in {by_answer.get(sent.answer_id), by_message.get(sent.message_id)}:
@@ -670,14 +648,6 @@ class TimelineEntry:
     subject: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """Page of entries, the newest first. `older` is where the next page begins, None on the last one."""
-
-    entries: Sequence[TimelineEntry]
-    older: int | None
-
-
 def read_timeline(
     session: Session,
     person: ShownContact,
@@ -688,11 +658,11 @@ def read_timeline(
     *,
     user: User,
     begin: int | None = 0,
-) -> Timeline:
-    """Return a page of a person's line of time, from the entry number `begin`; None: all of it.
+) -> tuple[list[TimelineEntry], int | None]:
+    """Return a page of a person's line of time, the newest first, and where the next page begins, None on the last one.
 
-    Person, phones, conversations, requests and consents were read for the user. Nobody has so many entries that it is
-    worth to find where a page begins before they are read.
+    It goes from the entry number `begin`; None: all of it. Person, phones, conversations, requests and consents were read
+    for the user. Nobody has so many entries that it is worth to find where a page begins before they are read.
     """
     entries = [
         *_masked(session, talks),
@@ -707,9 +677,9 @@ def read_timeline(
         entries += _of_the_record(session, person.id)
     entries.sort(key=lambda each: each.at, reverse=True)
     if begin is None:
-        return Timeline(entries, None)
+        return entries, None
     end = begin + ON_A_PAGE
-    return Timeline(entries[begin:end], end if end < len(entries) else None)
+    return entries[begin:end], end if end < len(entries) else None
 
 
 def _masked(session: Session, talks: Sequence[Conversation]) -> Iterator[TimelineEntry]:

@@ -555,15 +555,15 @@ def _to_approve(session: Session, drive: int, day: str) -> ReportIssue:
 
 
 @use_case
-def correct(session: Session, drive: int, day: date, *, user: User, now: datetime) -> list[FigureChange]:
+def correct(session: Session, drive: int, day: str, *, user: User, now: datetime) -> list[FigureChange]:
     """Prepare a correction with all that has changed since the newest issue. Returns the changes, empty if none.
 
     Until it is approved the same correction takes up what comes later, when it is prepared again: what arrives in an evening
     becomes one. Raises WrongState while the report itself is not issued, NotFound without a report, NotAllowed.
     """
     require_province(session, user)
-    report_day = lock_day(session, drive, day.isoformat())
-    issues = read_issues(session, drive, report_day.day)
+    report_day = lock_day(session, drive, day)
+    issues = read_issues(session, drive, day)
     if not issues:
         raise NotFound("no_report_to_correct")
     waiting = issues[-1] if issues[-1].n and issues[-1].approved_at is None else None
@@ -576,9 +576,7 @@ def correct(session: Session, drive: int, day: date, *, user: User, now: datetim
         if waiting:  # what came late was taken back
             session.delete(waiting)
         return []
-    correction = waiting or ReportIssue(
-        drive_id=drive, day=report_day.day, n=last_issue.n + 1, form=last_issue.form
-    )
+    correction = waiting or ReportIssue(drive_id=drive, day=day, n=last_issue.n + 1, form=last_issue.form)
     correction.snapshot, correction.digest = snapshot.as_data(), snapshot.digest
     correction.changes = [asdict(change) for change in changes]
     correction.written_on = now.astimezone(VIETNAM).date().isoformat()

@@ -6,7 +6,7 @@ Every reading and printing with full numbers is on record. An officer signs in a
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -210,12 +210,6 @@ def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     return or_(Contact.id.is_(None), is_seen)
 
 
-def has_hidden_lines(session: Session, round_id: int, *, user: User) -> bool:
-    """Return whether a sheet names people whom the user may not see."""
-    is_seen = func.coalesce(lines_visible_to(session, user), false())
-    return session.execute(lines_of(round_id).where(is_seen.is_(false())).limit(1)).first() is not None
-
-
 def _sheets_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     return or_(visible_to(session, user, VisitSheet.organisation_id), VisitSheet.made_by == user.id)
 
@@ -226,15 +220,37 @@ def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = Fals
     return or_raise(session.scalar(query.with_for_update() if hold else query), NotFound("sheet_not_found"))
 
 
-def list_sheets(session: Session, user: User, *, limit: int = 100) -> list[SheetView]:
-    """List the sheets of a user's scope and those they made, the newest first."""
-    return _sheets(session, _sheets_visible_to(session, user), limit=limit)
+def list_sheets(session: Session, user: User, *only: ColumnElement[bool]) -> list[SheetView]:
+    """List the last hundred sheets of a user's scope and those they made, the newest first."""
+    rows = session.execute(
+        select(VisitSheet, Campaign.name, Campaign.kind, Organisation.name, Area, ContactList.name)
+        .join(Campaign, Campaign.id == VisitSheet.campaign_id)
+        .join(Organisation, Organisation.id == VisitSheet.organisation_id)
+        .outerjoin(Area, Area.code == VisitSheet.area_code)
+        .outerjoin(ContactList, ContactList.id == VisitSheet.list_id)
+        .where(_sheets_visible_to(session, user), *only)
+        .order_by(VisitSheet.id.desc())
+        .limit(100)
+    ).all()
+    counts = count_lines(session, [row[0].id for row in rows])
+    return [
+        SheetView(
+            sheet,
+            campaign,
+            kind,
+            organisation,
+            ", ".join(filter(None, [sheet.village, area.full_name if area else "", listed])),
+            counts[sheet.id].people,
+            counts[sheet.id].done + counts[sheet.id].absent,
+        )
+        for sheet, campaign, kind, organisation, area, listed in rows
+    ]
 
 
 def read_sheet(session: Session, round_id: int, *, user: User) -> SheetView:
     """Read a sheet with its counts. Raises NotFound."""
-    sheet = find_sheet(session, round_id, user=user)
-    return _sheets(session, VisitSheet.id == sheet.id, limit=1)[0]
+    found = next(iter(list_sheets(session, user, VisitSheet.id == round_id)), None)
+    return or_raise(found, NotFound("sheet_not_found"))
 
 
 def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[SheetRow]:
@@ -345,33 +361,6 @@ def _owner(session: Session, list_id: int | None, campaign: Campaign, user: User
     return organisation_id
 
 
-def _sheets(session: Session, *conditions: ColumnElement[bool], limit: int) -> list[SheetView]:
-    """Return the sheets that meet conditions with the names of their codes, the newest first."""
-    rows = session.execute(
-        select(VisitSheet, Campaign.name, Campaign.kind, Organisation.name, Area, ContactList.name)
-        .join(Campaign, Campaign.id == VisitSheet.campaign_id)
-        .join(Organisation, Organisation.id == VisitSheet.organisation_id)
-        .outerjoin(Area, Area.code == VisitSheet.area_code)
-        .outerjoin(ContactList, ContactList.id == VisitSheet.list_id)
-        .where(*conditions)
-        .order_by(VisitSheet.id.desc())
-        .limit(limit)
-    ).all()
-    counts = count_lines(session, [row[0].id for row in rows])
-    return [
-        SheetView(
-            sheet,
-            campaign,
-            kind,
-            organisation,
-            ", ".join(filter(None, [sheet.village, area.full_name if area else "", listed])),
-            counts[sheet.id].people,
-            counts[sheet.id].done + counts[sheet.id].absent,
-        )
-        for sheet, campaign, kind, organisation, area, listed in rows
-    ]
-
-
 # The most people of a commune or list that are searched: a commune has some thousands.
 _MOST_PEOPLE = 20_000
 # How long people stay reserved by a sheet without results; then they may go on another one.
@@ -426,15 +415,15 @@ def find_candidates(
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
     unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
-    visited = _read_visits(session, campaign_id, contacts, now=now)
-    settled = unwilling | visited.answered
+    reserved, answered, checked = _read_visits(session, campaign_id, contacts, now=now)
+    settled = unwilling | answered
     reasons = {
         contact_id: visit_reason(exclusion=exclusion, answer=answer, states=states.get(recipient_id, []))
         for recipient_id, exclusion, answer, contact_id, *_place in rows
         if contact_id not in settled
     }
     reasons |= dict.fromkeys(
-        _drawn(session, campaign_id, rows, check_percent, but=unwilling | visited.checked), VisitReason.CHECK
+        _drawn(session, campaign_id, rows, check_percent, but=unwilling | checked), VisitReason.CHECK
     )
     shared = [row[3] for row in rows if row[1] is Exclusion.SHARED_PHONE and row[3] not in settled]
     reasons |= _reasons_of_housemates(session, shared, reasons)
@@ -443,8 +432,7 @@ def find_candidates(
         if reason := reasons.get(contact_id):
             key = village_key(commune, village)
             group = villages.setdefault(key, CandidateVillage(key, village, commune, []))
-            is_in_hand = contact_id in visited.reserved
-            group.people.append(Candidate(contact_id, recipient_id, reason, is_in_hand))
+            group.people.append(Candidate(contact_id, recipient_id, reason, contact_id in reserved))
     return sorted(
         villages.values(), key=lambda village: (not village.name, village.area_code or "", village.name)
     )
@@ -537,15 +525,10 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
     return states
 
 
-class _Visits(NamedTuple):
-    """Of some people: those reserved by a sheet without a result, those who answered at the door, and those visited for a check."""
-
-    reserved: set[int]
-    answered: set[int]
-    checked: set[int]
-
-
-def _read_visits(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> _Visits:
+def _read_visits(
+    session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime
+) -> tuple[set[int], set[int], set[int]]:
+    """Return of some people those reserved by a sheet without a result, those who answered at the door, and those visited for a check."""
     rows = session.execute(
         select(VisitLine.id, VisitLine.contact_id, VisitLine.why, VisitSheet.made_at, VisitResult.outcome)
         .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
@@ -558,7 +541,7 @@ def _read_visits(session: Session, campaign_id: int, contacts: Sequence[int], *,
     )
     lines = {row.id: row for row in rows}.values()  # of a line's results the last one counts
     met = [line for line in lines if line.outcome is not None]
-    return _Visits(
+    return (
         {each.contact_id for each in lines if not each.outcome and each.made_at > now - _RESERVED_FOR},
         {each.contact_id for each in met if each.outcome is not VisitOutcome.ABSENT},
         {each.contact_id for each in met if each.why is VisitReason.CHECK},
@@ -572,15 +555,6 @@ MOST_TARGET = 200  # people a day
 _CODE_TEXT = (
     "Loa: ma mo phieu den nha la {code}. Mo lien ket can bo da gui roi nhap ma. Khong dua ma cho nguoi khac."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A sheet's officer, with the day and the target that were set. `has_phone`: a phone of theirs can open it."""
-
-    officer: User
-    row: SheetOfficer
-    has_phone: bool
 
 
 @use_case
@@ -630,8 +604,9 @@ def assign_sheet(
     if target is not None and not 0 < target <= MOST_TARGET:
         raise BadInput("visit_target_wrong", most=MOST_TARGET)
     find_sheet(session, round_id, user=user, hold=True)
-    if has_hidden_lines(session, round_id, user=user):  # the phone would carry more than its giver sees
-        raise BadInput("sheet_beyond_scope")
+    is_seen = func.coalesce(lines_visible_to(session, user), false())
+    if session.execute(lines_of(round_id).where(is_seen.is_(false())).limit(1)).first():
+        raise BadInput("sheet_beyond_scope")  # the phone would carry more than its giver sees
     officer = find_officer(session, officer_id, user=user)
     given = _find(session, round_id, officer.id)
     if given is None:
@@ -668,7 +643,7 @@ def create_and_give(
     if not officer_id:
         return sheet, None
     assign_sheet(session, sheet.id, officer_id=officer_id, day=day, target=None, user=user, now=now)
-    if any(each.has_phone for each in read_assignments(session, [sheet.id])[sheet.id]):
+    if any(each.has_phone for each in read_assignments(session, sheet.id)):
         return sheet, None
     return sheet, invite_officer(session, officer_id, settings=settings, user=user, now=now)
 
@@ -683,21 +658,21 @@ def take_back_sheet(session: Session, round_id: int, *, officer_id: int, user: U
     audit.record(session, "round.take_back", f"rounds:{round_id}", user, now, officer=officer_id)
 
 
-def read_assignments(session: Session, round_ids: Sequence[int]) -> dict[int, list[Assignment]]:
-    """Return by sheet the officers who have it now."""
-    has_phone = exists().where(
-        *(UserSession.user_id == User.id, UserSession.ended_at.is_(None), UserSession.kept_until.is_not(None))
-    )
-    rows = session.execute(
-        select(SheetOfficer, User, has_phone & User.is_active & (User.role == Role.VILLAGE))
-        .join(User, User.id == SheetOfficer.user_id)
-        .where(SheetOfficer.round_id.in_(round_ids), SheetOfficer.ended_at.is_(None))
+def read_assignments(session: Session, round_id: int) -> Sequence[Any]:
+    """Return the officers who have a sheet now, each `officer` with the `day` and the `target` that were set.
+
+    `has_phone`: a phone of theirs can open it.
+    """
+    officer = aliased(User, name="officer")
+    is_phone = (UserSession.user_id == officer.id, UserSession.kept_until.is_not(None))
+    has_phone = exists().where(*is_phone, UserSession.ended_at.is_(None))
+    can_open = has_phone & officer.is_active & (officer.role == Role.VILLAGE)
+    return session.execute(
+        select(officer, SheetOfficer.day, SheetOfficer.target, can_open.label("has_phone"))
+        .join(SheetOfficer, SheetOfficer.user_id == officer.id)
+        .where(SheetOfficer.round_id == round_id, SheetOfficer.ended_at.is_(None))
         .order_by(SheetOfficer.id)
-    )
-    found: dict[int, list[Assignment]] = {}
-    for row, officer, can_open in rows:
-        found.setdefault(row.round_id, []).append(Assignment(officer, row, can_open))
-    return found
+    ).all()
 
 
 def _find(session: Session, round_id: int, officer_id: int) -> SheetOfficer | None:

@@ -70,7 +70,7 @@ def test_a_sheet_is_made_given_and_its_officer_invited_in_one_step(world, client
     assert "Giao và mời" in client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert make(client, campaign, officer_id=str(officer.id)) == "/admin/rounds/officers/"
     assert "Liên kết mở phiếu của Y Hlan" in client.get("/admin/rounds/officers/").text
-    (given,) = world.read(read_assignments, [1])[1]
+    (given,) = world.read(read_assignments, 1)
     assert given.officer.id == officer.id
     assert "Y Hlan" in client.get("/admin/rounds/1/").text
     # Without an officer it is a sheet on paper.

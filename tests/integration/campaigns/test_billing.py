@@ -71,7 +71,7 @@ def test_the_gateways_list_settles_what_was_an_estimate(world):
     wait_for_arrival(world, 30)
     assert look(world)["priced"] == 30
     shown = panel(world, campaign)
-    assert (shown.spent_vnd, shown.billed_vnd) == (30 * PRICE, 30 * PRICE)
+    assert (shown.spent_vnd, shown.campaign.priced_vnd) == (30 * PRICE, 30 * PRICE)
     # Read again, nothing is counted twice.
     assert look(world)["priced"] == 0
     found = campaign_of(world, campaign)

@@ -106,7 +106,7 @@ class Province:
 
     def correct(self, clock):
         """An officer prepares a correction, another approves it."""
-        assert self.world.do(correct, 1, self.day, user=self.officer(), now=self.at(clock))
+        assert self.world.do(correct, 1, self.day.isoformat(), user=self.officer(), now=self.at(clock))
         self.approve(clock)
         return self.tick(clock)
 
@@ -276,10 +276,10 @@ def test_fifty_late_entries_in_an_evening_make_one_correction_after_a_person_s_w
     [change] = [each for each in changed if each["what"] == "Sở Y tế: số người đã cài đặt"]
     assert (change["before"], change["after"]) == (30, 80)  # the figure that was printed
     officer = province.officer()
-    correct(runtime, 1, province.day, user=officer, now=province.at("22:00"))
+    correct(runtime, 1, province.day.isoformat(), user=officer, now=province.at("22:00"))
     province.hand_in(province.health, "22:05", installed=99)
     # The same one, with what came since.
-    correct(runtime, 1, province.day, user=officer, now=province.at("22:06"))
+    correct(runtime, 1, province.day.isoformat(), user=officer, now=province.at("22:06"))
     province.approve("22:10")
     assert province.tick("22:11") == [D.ISSUE, D.DELIVER]
     assert len(box.take()) == len(LEADERS)
@@ -384,7 +384,7 @@ def test_a_figure_that_comes_while_others_are_counted_is_noted(province, monkeyp
             return counted
 
         monkeypatch.setattr("campaigns.reports.issue_report.take_snapshot", count_slowly)
-        world.do(correct, 1, province.day, user=province.officer(), now=province.at("15:04"))
+        world.do(correct, 1, province.day.isoformat(), user=province.officer(), now=province.at("15:04"))
     province.tick("15:10")
     assert world.get_one(ReportDay, (1, province.day.isoformat())).pending
 
@@ -629,7 +629,9 @@ def test_a_second_wave_after_the_freeze_is_no_late_figure(province):
     wave = world.do(send_second_wave, province.campaign_id, by=APPROVER, now=province.at("15:00"))
     assert wave.has_left
     province.hand_in(province.schools, "14:20", installed=70)
-    changes = world.do(correct, 1, province.day, user=province.officer(), now=province.at("16:00"))
+    changes = world.do(
+        correct, 1, province.day.isoformat(), user=province.officer(), now=province.at("16:00")
+    )
     assert changes
     assert not [line for line in map(describe_change, changes) if "người nhận" in line or "nhắn tin" in line]
 
@@ -643,7 +645,7 @@ def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world, box)
     times = {"now": province.at("15:00"), "visited_at": province.at("12:00")}
     world.do(enter_results, sheet, {world.one(line): VisitOutcome.INSTALLED}, **times)
     noted = note_pending_changes(world.runtime, 1, province.day, now=province.at("15:30"))
-    changes = world.do(correct, 1, province.day, now=province.at("16:00"))
+    changes = world.do(correct, 1, province.day.isoformat(), now=province.at("16:00"))
     assert noted == len(changes) > 0
 
 

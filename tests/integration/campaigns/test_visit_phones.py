@@ -430,7 +430,7 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
         phone = phones()
         phone.sync()
         end(phone)
-        holders = {each.officer.id: each.has_phone for each in world.read(read_assignments, [sheet])[sheet]}
+        holders = {each.officer.id: each.has_phone for each in world.read(read_assignments, sheet)}
         assert holders[phone.officer.id] is False
         phone.sync(phone.found(line, "installed"), status=401)
         phone.token = phone.token[:-2]
