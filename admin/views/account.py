@@ -141,16 +141,14 @@ class AccountView(AdminPage):
     @expose("/")
     def index(self) -> ResponseReturnValue:
         with self.reading() as (db, user):
-            sessions = accounts.read_sessions(db, user.id, now=datetime.now(UTC))
-            identities = accounts.read_identities(db, [user.id]).get(user.id, [])
             wanted = [kind.value for kind in NoticeKind if kind not in user.unwanted_notices]
-        return self.render(
-            "settings/account.html",
-            form=PasswordForm.on_page(),
-            notices_form=NoticesForm.on_page(wanted=wanted),
-            sessions=sessions,
-            identities=identities,
-        )
+            return self.render(
+                "settings/account.html",
+                form=PasswordForm.on_page(),
+                notices_form=NoticesForm.on_page(wanted=wanted),
+                sessions=accounts.read_sessions(db, user.id, now=datetime.now(UTC)),
+                identities=accounts.read_identities(db, [user.id]).get(user.id, []),
+            )
 
     # What to hear of, in the page and by mail
     notices = FormAction("/notices", choose_notices, NoticesForm).tells(

@@ -119,39 +119,36 @@ class ActivitiesView(AdminPage):
         with self.reading() as (session, user):
             seen = visible_to(session, user, Activity.organisation_id)
             summary = log.read_summary(session, filters, seen=seen)
-            districts = log.by_district(session, summary)
             lines, is_more = log.read_page(session, filters, user=user, after=after)
-            choices = _read_choices(session, user)
-        query = {key: value for key, value in args.items() if value and key != "after"}
-        return self.render(
-            "progress/activities.html",
-            wanted=filters,
-            summary=summary,
-            by_district=districts,
-            kinds=list(ActivityKind),
-            by_kind=[
-                (
-                    label_of(kind, "publicity"),
-                    "",
-                    total.times,
-                    "" if total.people is None else _("%(n)s lượt người", n=number(total.people)),
-                )
-                for kind, total in sorted(summary.kinds.items(), key=lambda each: -each[1].times)
-            ],
-            lines=lines,
-            after=lines[-1].activity.id if is_more else None,
-            is_first=after is None,
-            kept=query,
-            today=today(),
-            **choices,
-        )
+            return self.render(
+                "progress/activities.html",
+                wanted=filters,
+                summary=summary,
+                by_district=log.by_district(session, summary),
+                kinds=list(ActivityKind),
+                by_kind=[
+                    (
+                        label_of(kind, "publicity"),
+                        "",
+                        total.times,
+                        "" if total.people is None else _("%(n)s lượt người", n=number(total.people)),
+                    )
+                    for kind, total in sorted(summary.kinds.items(), key=lambda each: -each[1].times)
+                ],
+                lines=lines,
+                after=lines[-1].Activity.id if is_more else None,
+                is_first=after is None,
+                kept={key: value for key, value in args.items() if value and key != "after"},
+                today=today(),
+                **_read_choices(session, user),
+            )
 
     @expose("/new")
     def create(self) -> ResponseReturnValue:
         """Show the form of a new entry. `?copy=` fills it like an earlier entry, with today's date; `kind`, `campaign`."""
         with self.reading() as (session, user):
             copied_id = request.args.get("copy", type=int)
-            original = log.read_versions(session, copied_id, user=user)[0].activity if copied_id else None
+            original = log.read_versions(session, copied_id, user=user)[0].Activity if copied_id else None
             values = _values_of(original) if original else _new_values(log.read_last_of(session, user), user)
             values |= {"first": today(), "last": today(), "form_key": secrets.token_hex(16)}
             if campaign_id := request.args.get("campaign", type=int):
@@ -170,8 +167,8 @@ class ActivitiesView(AdminPage):
     def show(self, entry_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
             versions = log.read_versions(session, entry_id, user=user)
-            form = _with_choices(CorrectForm.on_page(**_values_of(versions[0].activity)), session, user)
-        form.version.data = versions[0].activity.id
+            form = _with_choices(CorrectForm.on_page(**_values_of(versions[0].Activity)), session, user)
+        form.version.data = versions[0].Activity.id
         return self.render(
             "progress/activity.html",
             entry_id=entry_id,

@@ -107,19 +107,16 @@ class AgenciesView(AdminPage):
         with self.reading() as (session, user):
             drive = current_drive(session)
             drive_id = drive.id if drive else 0
-            overview = reports.read_overview(session, user, drive_id, day=day)
-            goal = read_staff_goal(session, drive_id, at=datetime.now(UTC))
-            words = words_of(session, drive.kind if drive else DEFAULT_KIND)
-        return self.render(
-            "reports/agencies.html",
-            overview=overview,
-            goal=goal,
-            drive=drive,
-            words=words,
-            today=forms.today(),
-            day=day.isoformat(),
-            form=FiguresForm.on_page(day=forms.this_day(), drive_id=drive_id),
-        )
+            return self.render(
+                "reports/agencies.html",
+                overview=reports.read_overview(session, user, drive_id, day=day),
+                goal=read_staff_goal(session, drive_id, at=datetime.now(UTC)),
+                drive=drive,
+                words=words_of(session, drive.kind if drive else DEFAULT_KIND),
+                today=forms.today(),
+                day=day.isoformat(),
+                form=FiguresForm.on_page(day=forms.this_day(), drive_id=drive_id),
+            )
 
     @expose("/<int:organisation_id>/")
     def show(self, organisation_id: int) -> ResponseReturnValue:

@@ -424,7 +424,7 @@ def _breach_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     return [Task(text, more, url, "bad", _("Quá hạn") if late else _("Đến hạn"), waiting)]
 
 
-def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
+def _decision_task(campaign: Any, user: User) -> Task:
     return Task(
         _(
             "%(count)s tin chưa rõ kết quả, cần người quyết định: %(name)s",

@@ -182,14 +182,13 @@ class ImportsView(AdminPage):
             form.organisation_id.choices = read_organisations(session, user)
             person = PersonForm.on_page(list_id=request.args.get("list", ""))
             person.list_id.choices = form.list_id.choices
-            recent = read_uploads(session, user, limit=20)
-        return self.render(
-            "contacts/imports.html",
-            form=form,
-            person=person,
-            uploads=recent,
-            megabytes=uploads.LARGEST // 2**20,
-        )
+            return self.render(
+                "contacts/imports.html",
+                form=form,
+                person=person,
+                uploads=read_uploads(session, user, limit=20),
+                megabytes=uploads.LARGEST // 2**20,
+            )
 
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:

@@ -4,11 +4,12 @@ Changes run in the caller's transaction. Every change adds a version, so that th
 was at an earlier time.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.installs import list_launched
@@ -152,17 +153,6 @@ class ActivityFilter:
     drive: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRow:
-    """Version of an entry with the names of its codes."""
-
-    activity: Activity
-    area: str
-    organisation: str
-    campaign: str
-    by: str
-
-
 def read_summary(
     session: Session,
     filters: ActivityFilter,
@@ -177,8 +167,8 @@ def read_summary(
 
 def read_page(
     session: Session, filters: ActivityFilter, *, user: User, after: int | None
-) -> tuple[list[ActivityRow], bool]:
-    """Read a page of current entries, latest first, after the version shown last; and whether more are."""
+) -> tuple[Sequence[Any], bool]:
+    """Read a page of current entries as `read_versions`, latest first, after the version shown last; and whether more are."""
     entries = _select_entries(
         session, filters, as_of=None, seen=visible_to(session, user, Activity.organisation_id)
     )
@@ -191,16 +181,16 @@ def read_page(
             )
         )
     query = _with_names(entries).order_by(Activity.last.desc(), Activity.id.desc()).limit(ON_A_PAGE + 1)
-    rows = _read_rows(session, query)
+    rows = session.execute(query).all()
     return rows[:ON_A_PAGE], len(rows) > ON_A_PAGE
 
 
-def read_versions(session: Session, entry_id: int, *, user: User) -> list[ActivityRow]:
-    """Read the versions of an entry, the current one first. Raises NotFound."""
+def read_versions(session: Session, entry_id: int, *, user: User) -> Sequence[Any]:
+    """Read the versions (`Activity`) of an entry with the names of its codes, the current one first. Raises NotFound."""
     query = select(Activity).where(
         Activity.entry_id == entry_id, visible_to(session, user, Activity.organisation_id)
     )
-    rows = _read_rows(session, _with_names(query).order_by(Activity.id.desc()))
+    rows = session.execute(_with_names(query).order_by(Activity.id.desc())).all()
     if not rows:
         raise NotFound("entry_not_found")
     return rows
@@ -241,21 +231,20 @@ def _select_entries(
     return select(Activity).where(*conditions)
 
 
-def _with_names(query: Select[Activity]) -> Select[Activity, Area, str, str | None, str]:
+def _with_names(query: Select[Activity]) -> Select[Any]:
+    names = {
+        "area": Area.kind + " " + Area.name,
+        "organisation": Organisation.name,
+        "campaign": func.coalesce(Campaign.name, ""),
+        "by": User.shown_name,
+    }
     return (
         query.join(Area, Area.code == Activity.area_code)
         .join(Organisation, Organisation.id == Activity.organisation_id)
         .join(User, User.id == Activity.entered_by)
         .outerjoin(Campaign, Campaign.id == Activity.campaign_id)
-        .add_columns(Area, Organisation.name, Campaign.name, User.shown_name)
+        .add_columns(*(column.label(name) for name, column in names.items()))
     )
-
-
-def _read_rows(session: Session, query: Select[Activity, Area, str, str | None, str]) -> list[ActivityRow]:
-    return [
-        ActivityRow(activity, f"{area.kind} {area.name}", organisation, campaign or "", by)
-        for activity, area, organisation, campaign, by in session.execute(query)
-    ]
 
 
 def by_district(session: Session, summary: Summary) -> list[tuple[str, ActivityTotals]]:

@@ -9,11 +9,10 @@ An event is a campaign of the urgent class: safe, in need and unheard by commune
 seconds; cries are read anew each time (`campaigns/cases/rescue.py`).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -60,29 +59,16 @@ from outreach.use_cases import use_case
 MAX_ROWS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignTask:
-    """A campaign that waits; `by_user` wrote it; `unknown` requests, of them `undecided` for a person."""
-
-    id: int
-    name: str
-    pause_reason: str = ""
-    submitted_at: datetime | None = None
-    by_user: bool = False
-    unknown: int = 0
-    undecided: int = 0
-
-
 def read_campaigns_in_state(
     session: Session, user: User, state: CampaignState, *, drive_id: int | None = None
-) -> list[CampaignTask]:
+) -> Sequence[Any]:
     """Return the campaigns of a state that wait, of all drives or one: newest first, for an approver or to be launched oldest first; drafts that were never submitted."""
     is_draft, moment = state is CampaignState.DRAFT, _WAITS_SINCE.get(state)
     lines = [
         line for line in _waiting(session, user) if line.state is state and (line.is_new or not is_draft)
     ]
     lines = [line for line in lines if drive_id in (None, line.drive_id)]
-    return _tasks(user, sorted(lines, key=attrgetter(moment)) if moment else lines)
+    return (sorted(lines, key=attrgetter(moment)) if moment else lines)[:MAX_ROWS]
 
 
 _WAITS_SINCE = {CampaignState.SUBMITTED: "submitted_at", CampaignState.APPROVED: "approved_at"}
@@ -100,9 +86,9 @@ def read_proposed(session: Session, user: User, what: InstrumentedAttribute[Any]
     return [(campaign_id, name) for campaign_id, name in rows]
 
 
-def read_returned(session: Session, user: User) -> list[CampaignTask]:
+def read_returned(session: Session, user: User) -> Sequence[Any]:
     """Return the user's own drafts that an approver sent back, newest first."""
-    return _tasks(user, [line for line in _waiting(session, user) if line.was_returned])
+    return [line for line in _waiting(session, user) if line.was_returned][:MAX_ROWS]
 
 
 def was_returned() -> ColumnElement[bool]:
@@ -118,12 +104,13 @@ def was_returned() -> ColumnElement[bool]:
 
 @read_once
 def _waiting(session: Session, user: User) -> Sequence[Any]:
-    """Return the campaigns that wait for somebody, newest first: the user's own drafts, and others of their scope."""
+    """Return the campaigns that wait for somebody, newest first: the user's own drafts, and others of their scope; `by_user` wrote it."""
     submitted = exists().where(CampaignVersion.campaign_id == Campaign.id)
     waits = Campaign.state.in_((CampaignState.SUBMITTED, CampaignState.APPROVED, CampaignState.PAUSED))
     mine = (Campaign.state == CampaignState.DRAFT) & (Campaign.created_by == user.id)
     columns = (
-        *columns_of(Campaign, "id name drive_id state pause_reason submitted_at approved_at created_by"),
+        *columns_of(Campaign, "id name drive_id state pause_reason submitted_at approved_at"),
+        (Campaign.created_by == user.id).label("by_user"),
         was_returned().label("was_returned"),
         (~submitted).label("is_new"),
     )
@@ -131,30 +118,17 @@ def _waiting(session: Session, user: User) -> Sequence[Any]:
     return session.execute(select(*columns).where(mine | (waits & seen)).order_by(Campaign.id.desc())).all()
 
 
-def _tasks(user: User, lines: Iterable[Any]) -> list[CampaignTask]:
-    return [
-        CampaignTask(row.id, row.name, row.pause_reason, row.submitted_at, by_user=row.created_by == user.id)
-        for row in islice(lines, MAX_ROWS)
-    ]
-
-
-def read_unknown(session: Session, user: User, *, now: datetime) -> list[CampaignTask]:
-    """Return the campaigns with requests of unknown outcome, newest first."""
-    is_undecided = case((waits_for_person(now=now), 1), else_=0)
-    rows = session.execute(
-        select(
-            Campaign.id,
-            Campaign.name,
-            func.count().label("unknown"),
-            func.sum(is_undecided).label("undecided"),
-        )
+def read_unknown(session: Session, user: User, *, now: datetime) -> Sequence[Any]:
+    """Return the campaigns with `unknown` requests, of them `undecided` for a person, newest first."""
+    undecided = func.sum(case((waits_for_person(now=now), 1), else_=0)).label("undecided")
+    return session.execute(
+        select(Campaign.id, Campaign.name, func.count().label("unknown"), undecided)
         .join(Attempt, Campaign.id == CAMPAIGN_OF_ATTEMPT)
         .where(Attempt.state == AttemptState.UNKNOWN, visible_to(session, user, Campaign.organisation_id))
         .group_by(Campaign.id, Campaign.name)
         .order_by(Campaign.id.desc())
         .limit(MAX_ROWS)
-    )
-    return [CampaignTask(row.id, row.name, unknown=row.unknown, undecided=row.undecided) for row in rows]
+    ).all()
 
 
 def read_current(session: Session, user: User, *, since: datetime) -> list[Campaign]:

@@ -5,6 +5,7 @@ of denominators is imported whole or not at all. Official figures are shown besi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -466,8 +467,10 @@ def _check(
     rows, seen = [], set()
     wrong: list[tuple[int, LoaError]] = []
     for n, (day, area, count, source) in lines:
-        installed = _read_count(count)
-        problem = _day_problem(day, today) or _line_problem(area, installed, source, areas=areas)
+        installed = None
+        with suppress(ValueError):
+            installed = read_whole(count, most=10**12)
+        problem = _line_problem(day, area, installed, source, today=today, areas=areas)
         if problem is None and (day, area) in seen:
             problem = LoaError("official_line_repeated")
         if problem:
@@ -481,14 +484,13 @@ def _check(
     return rows
 
 
-def _read_count(count: str) -> int | None:
-    try:
-        return read_whole(count, most=10**12)
-    except ValueError:
-        return None
-
-
-def _line_problem(area: str, installed: int | None, source: str, *, areas: set[str]) -> LoaError | None:
+def _line_problem(
+    day: str, area: str, installed: int | None, source: str, *, today: date, areas: set[str]
+) -> LoaError | None:
+    if (parsed := read_day(day)) is None:
+        return LoaError("official_day_wrong")
+    if parsed > today:
+        return LoaError("official_day_future")
     if area not in areas:
         return LoaError("official_area_unknown", code=area)
     if installed is None:
@@ -496,9 +498,3 @@ def _line_problem(area: str, installed: int | None, source: str, *, areas: set[s
     if installed > MAX_INSTALLED:
         return LoaError("official_number_large")
     return None if 0 < len(source) <= 200 else LoaError("official_source_wrong")
-
-
-def _day_problem(day: str, today: date) -> LoaError | None:
-    if (parsed := read_day(day)) is None:
-        return LoaError("official_day_wrong")
-    return LoaError("official_day_future") if parsed > today else None

@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from io import BytesIO
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.activities.activity_log import ActivityFilter, ActivityRow, read_page
+from campaigns.activities.activity_log import ActivityFilter, read_page
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.reports import FileKind, ReportFile, ReportIssue, ReportLink
 from campaigns.reports.settings import current_template, require_province
@@ -281,7 +282,7 @@ def read_request(session: Session, event: Campaign, *, settings: Settings, now: 
     )
 
 
-def read_asked(session: Session, event_id: int, user: User, *, now: datetime) -> Sequence[ActivityRow]:
+def read_asked(session: Session, event_id: int, user: User, *, now: datetime) -> Sequence[Any]:
     """Return what is on record of the operators' messages in an event, the latest first."""
     today = now.astimezone(VIETNAM).date()
     asked = ActivityFilter(today - _LOOKED_BACK, today, kind=ActivityKind.OPERATORS, campaign_id=event_id)

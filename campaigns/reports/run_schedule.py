@@ -436,25 +436,19 @@ def read_missed_days(session: Session, drive: int, *, today: date) -> list[date]
     return days_with_report(session, drive, missing)
 
 
-class WaitingReport(NamedTuple):
-    """A report or a correction (`n` is not 0) that waits for approval; `by_user`: the reader prepared it."""
+def read_waiting_reports(session: Session, user: User) -> Sequence[Any]:
+    """Return the reports and corrections (`n` is not 0) that wait for approval, oldest day first, for users who may approve them.
 
-    drive: int
-    day: str
-    n: int
-    by_user: bool
-
-
-def read_waiting_reports(session: Session, user: User) -> list[WaitingReport]:
-    """Return what waits for approval, oldest day first, for users who may approve reports."""
+    `by_user`: the reader prepared it.
+    """
     if not may_approve_report(session, user):
         return []
-    rows = session.execute(
-        select(ReportIssue.drive_id, ReportIssue.day, ReportIssue.n, ReportIssue.prepared_by)
+    by_user = (ReportIssue.prepared_by == user.id).label("by_user")
+    return session.execute(
+        select(ReportIssue.drive_id.label("drive"), ReportIssue.day, ReportIssue.n, by_user)
         .where(ReportIssue.prepared_at.is_not(None), ReportIssue.approved_at.is_(None))
         .order_by(ReportIssue.day, ReportIssue.drive_id)
-    )
-    return [WaitingReport(drive, day, n, by == user.id) for drive, day, n, by in rows]
+    ).all()
 
 
 def read_history(session: Session, drive: int, *, limit: int = 60) -> Sequence[Any]:
