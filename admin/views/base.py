@@ -349,12 +349,6 @@ class TableRegister(PageAccess, BaseModelView):
         self._template_args.update(context)
         return self.index_view()
 
-    def csv(self) -> Response:
-        """Return the rows as they are searched and filtered as a file that a spreadsheet opens: UTF-8 with a mark."""
-        response: Response = self._export_csv(None)
-        response.response = chain((b"\xef\xbb\xbf",), response.iter_encoded())
-        return response
-
     def get_list(
         self,
         page: int | None,
@@ -417,3 +411,14 @@ class TableRegister(PageAccess, BaseModelView):
 
     def init_search(self) -> bool:
         return bool(self.searched)
+
+
+class ExportedRegister(TableRegister):
+    """A table whose rows are also to be had as a file."""
+
+    @expose("/export.csv")
+    def export(self) -> Response:
+        """Return the rows as they are searched and filtered as a file that a spreadsheet opens: UTF-8 with a mark."""
+        response: Response = self._export_csv(None)
+        response.response = chain((b"\xef\xbb\xbf",), response.iter_encoded())
+        return response

@@ -15,7 +15,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from admin.forms import CheckField, ChoiceField, FileField, Form, LongTextField, RowField, TextField
-from admin.views.base import ChoiceFilter, FormAction, TableRegister
+from admin.views.base import ChoiceFilter, ExportedRegister, FormAction, TableRegister
 from campaigns.analytics.open_tasks import mark_seen, visible_incidents
 from campaigns.cases import conversation
 from campaigns.models.campaigns import Sender
@@ -88,7 +88,7 @@ class DoNotCallForm(Form):
     )
 
 
-class DoNotCallView(TableRegister):
+class DoNotCallView(ExportedRegister):
     """Files of the do-not-call register."""
 
     table, endpoint, url = DoNotCallFile, "do_not_call", "/admin/do-not-call"
@@ -122,10 +122,6 @@ class DoNotCallView(TableRegister):
             newest = session.scalar(files)
             in_force = session.scalar(files.where(DoNotCallFile.state == RegisterState.DONE))
         return super().show_list(newest=newest, in_force=in_force, **context)
-
-    @expose("/export.csv")
-    def export(self) -> ResponseReturnValue:
-        return self.csv()
 
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:

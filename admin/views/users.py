@@ -14,7 +14,7 @@ from sqlalchemy import Select, Text, cast, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from admin.forms import CheckField, ChecksField, ChoiceField, Form, RowField, TextField, labelled, row_id
-from admin.views.base import AdminPage, ChoiceFilter, FormAction, TableRegister, warn
+from admin.views.base import AdminPage, ChoiceFilter, ExportedRegister, FormAction, TableRegister, warn
 from campaigns.analytics.open_tasks import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from campaigns.rules.webhooks import LONGEST_URL, secret_of
@@ -109,7 +109,7 @@ class OrganisationForm(Form):
     area_code = ChoiceField(_l("Địa bàn"), area_choices, name="area", coerce=str.strip, empty=_l("Chưa rõ"))
 
 
-class OrganisationsView(TableRegister):
+class OrganisationsView(ExportedRegister):
     table, endpoint, url = Organisation, "organisations", "/admin/organisations"
     name = title = _l("Tổ chức")
     list_template = "settings/organisations.html"
@@ -135,10 +135,6 @@ class OrganisationsView(TableRegister):
             .where(visible_to(session, user, Organisation.id))
             .options(joinedload(Organisation.parent), joinedload(Organisation.area))
         )
-
-    @expose("/export.csv")
-    def export(self) -> ResponseReturnValue:
-        return self.csv()
 
     create = FormAction(
         "/",
@@ -226,7 +222,7 @@ class IdentityForm(Form):
 _IS_WAITING = User.password_hash.startswith(accounts.NO_PASSWORD)
 
 
-class UsersView(TableRegister):
+class UsersView(ExportedRegister):
     table, endpoint, url = User, "users", "/admin/users"
     name = title = _l("Người dùng")
     list_template = "settings/users.html"
@@ -279,10 +275,6 @@ class UsersView(TableRegister):
         if name == "identities":
             return "; ".join(f"{each.issuer} ({each.subject})" for each in g.identities.get(model.id, ()))
         return STATES[state_of(model)] if name == "state" else super()._get_field_value(model, name)
-
-    @expose("/export.csv")
-    def export(self) -> ResponseReturnValue:
-        return self.csv()
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:

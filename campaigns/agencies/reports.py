@@ -3,8 +3,10 @@
 Rows are only added, so earlier figures can still be read.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -176,15 +178,6 @@ class Overview:
         return [agency for agency in self.agencies if agency.day != self.day.isoformat()]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportEntry:
-    """A report with who submitted it; `stands` if it is the last one of its day."""
-
-    report: AgencyReport
-    by: str
-    stands: bool
-
-
 def read_latest_reports(
     session: Session, drive: int, *, day: date, known_until: datetime | None = None
 ) -> dict[int, AgencyReport]:
@@ -223,23 +216,21 @@ def read_overview(
     return Overview(day, agencies, add_up(agency.counts for agency in agencies))
 
 
-def read_history(
-    session: Session, drive: int, organisation_id: int, *, limit: int = 100
-) -> list[ReportEntry]:
-    """Return a visible agency's reports of a drive, latest day first, of one day the last one first."""
-    rows = session.execute(
-        select(AgencyReport, AgencyLink.holder, User.shown_name)
+def read_history(session: Session, drive: int, organisation_id: int, *, limit: int = 100) -> Sequence[Any]:
+    """Return a visible agency's reports of a drive and who submitted each, latest day first, of one day the last one first.
+
+    One that `stands` is the last of its day.
+    """
+    of_day = func.row_number().over(partition_by=AgencyReport.day, order_by=AgencyReport.id.desc())
+    by = func.coalesce(AgencyLink.holder, User.shown_name)
+    return session.execute(
+        select(AgencyReport, by.label("by"), (of_day == 1).label("stands"))
         .outerjoin(User, User.id == AgencyReport.user_id)
         .outerjoin(AgencyLink, AgencyLink.id == AgencyReport.link_id)
         .where(AgencyReport.drive_id == drive, AgencyReport.organisation_id == organisation_id)
         .order_by(AgencyReport.day.desc(), AgencyReport.id.desc())
         .limit(limit)
-    )
-    entries: list[ReportEntry] = []
-    for report, holder, by in rows:
-        stands = not entries or entries[-1].report.day != report.day
-        entries.append(ReportEntry(report, holder or by, stands))
-    return entries
+    ).all()
 
 
 def has_any_report(session: Session, user: User, drive: int) -> bool:
@@ -305,9 +296,9 @@ def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -
     return link if link and link.ended_at is None and now < link.expires_at else None
 
 
-def read_links(session: Session, drive: int, organisation_id: int, *, now: datetime) -> list[AgencyLink]:
-    """Return an agency's open links for a drive, latest first."""
+def read_links(session: Session, drive: int, *agencies: int, now: datetime) -> Sequence[AgencyLink]:
+    """Return the open links of agencies for a drive, latest first."""
     is_open = (AgencyLink.ended_at.is_(None), AgencyLink.expires_at > now)
     of_drive = select(AgencyLink).where(AgencyLink.drive_id == drive, *is_open)
-    query = of_drive.where(AgencyLink.organisation_id == organisation_id)
-    return list(session.scalars(query.order_by(AgencyLink.id.desc())))
+    query = of_drive.where(AgencyLink.organisation_id.in_(agencies))
+    return session.scalars(query.order_by(AgencyLink.id.desc())).all()

@@ -38,7 +38,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, ContactList
-from outreach.rules.errors import NotAllowed, NotFound
+from outreach.rules.errors import LoaError, NotAllowed, NotFound
 from outreach.use_cases import use_case
 
 
@@ -291,19 +291,8 @@ def _has_message(campaign_id: int | None, result: Result, step: int | None) -> C
 _FROZEN = (ReachMeasure.RECIPIENTS, ReachMeasure.EXCLUDED)
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """Two ways to the same count with different results. `source` is where the other count came from."""
-
-    campaign_id: int
-    source: str
-    what: str
-    counted: int
-    other: int
-
-
-def find_disagreements(session: Session) -> tuple[int, list[Disagreement]]:
-    """Return how many counts were compared, and those that disagree. Call it inside one `db.read()`.
+def find_disagreements(session: Session) -> tuple[int, list[LoaError]]:
+    """Return how many counts were compared, and those that disagree, each with the `source` of the other count. Call it inside one `db.read()`.
 
     People and messages are counted anew. They are compared with the counters that answers have changed, the
     totals that the sender has written, messages by the index of their states, and the stored reach counts, as
@@ -326,7 +315,14 @@ def find_disagreements(session: Session) -> tuple[int, list[Disagreement]]:
             keys = sorted(expected.keys() | stored.keys())
             compared += len(keys)
             wrong += [
-                Disagreement(campaign_id, source, key, expected[key], stored[key])
+                LoaError(
+                    "reach_count_differs",
+                    campaign=campaign_id,
+                    source=source,
+                    what=key,
+                    counted=expected[key],
+                    other=stored[key],
+                )
                 for key in keys
                 if expected[key] != stored[key]
             ]

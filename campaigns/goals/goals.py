@@ -127,18 +127,9 @@ def append_goal(
     now: datetime,
 ) -> bool:
     """Add a goal unless the subject's latest is the same; returns whether. The caller checks who may."""
-    last = session.scalar(
-        select(GoalEntry).where(*about(GoalEntry, subject)).order_by(GoalEntry.id.desc()).limit(1)
-    )
     day = deadline.isoformat() if deadline and share is not None else None
-    values = (share, day, basis if share is not None else "")
-    if (last and (last.share, last.deadline, last.basis) == values) or (last is None and share is None):
-        return False
-    row = GoalEntry(
-        **_columns(subject), share=share, deadline=day, basis=values[2], entered_by=user.id, entered_at=now
-    )
-    _add(session, row, user=user, now=now)
-    return True
+    values: dict[str, object] = {"share": share, "deadline": day, "basis": basis if share is not None else ""}
+    return _append(session, GoalEntry, subject, values, user=user, now=now)
 
 
 def append_denominator(
@@ -152,41 +143,42 @@ def append_denominator(
     now: datetime,
 ) -> bool:
     """Add a denominator unless that day's latest is the same; returns whether. The caller checks who may."""
-    last = session.scalar(
-        select(DenominatorEntry)
-        .where(*about(DenominatorEntry, subject), DenominatorEntry.as_of == as_of.isoformat())
-        .order_by(DenominatorEntry.id.desc())
-        .limit(1)
-    )
-    if (last and (last.value, last.source) == (value, source)) or (last is None and value is None):
+    values: dict[str, object] = {"value": value, "source": source}
+    return _append(session, DenominatorEntry, subject, values, user=user, now=now, as_of=as_of.isoformat())
+
+
+def _append(
+    session: Session,
+    table: type[GoalEntry] | type[DenominatorEntry],
+    subject: GoalSubject,
+    values: Mapping[str, object],
+    *,
+    user: User,
+    now: datetime,
+    **of_day: str,
+) -> bool:
+    """Add an entry unless the latest has the same values; the first is None where it is withdrawn, which needs one to withdraw."""
+    entries: Any = select(table).where(*about(table, subject)).filter_by(**of_day)
+    last = session.scalar(entries.order_by(table.id.desc()).limit(1))
+    if last is None and next(iter(values.values())) is None:
         return False
-    row = DenominatorEntry(
-        **_columns(subject),
-        value=value,
-        as_of=as_of.isoformat(),
-        source=source,
+    if last and all(getattr(last, name) == value for name, value in values.items()):
+        return False
+    row = table(
+        drive_id=subject.drive,
+        scope=subject.scope,
+        area_code=subject.area,
+        organisation_id=subject.organisation,
+        campaign_id=subject.campaign,
+        **values,
+        **of_day,
         entered_by=user.id,
         entered_at=now,
     )
-    _add(session, row, user=user, now=now)
-    return True
-
-
-def _columns(subject: GoalSubject) -> dict[str, object]:
-    return {
-        "drive_id": subject.drive,
-        "scope": subject.scope,
-        "area_code": subject.area,
-        "organisation_id": subject.organisation,
-        "campaign_id": subject.campaign,
-    }
-
-
-def _add(session: Session, row: GoalEntry | DenominatorEntry, *, user: User, now: datetime) -> None:
     session.add(row)
     session.flush()
-    is_goal = isinstance(row, GoalEntry)
-    audit.record(session, "goal.set" if is_goal else "goal.denominator", row, user, now)
+    audit.record(session, "goal.set" if table is GoalEntry else "goal.denominator", row, user, now)
+    return True
 
 
 def read_goals(

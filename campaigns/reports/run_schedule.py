@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.figures import AgencyLink
+from campaigns.agencies.reports import read_links as read_agency_links
 from campaigns.models.reports import Purpose, ReportDay, ReportForm, ReportIssue, ReportLink, ReportMail
 from campaigns.reports.documents import address_of, read_links
 from campaigns.reports.issue_report import (
@@ -252,16 +252,7 @@ def find_addressees(
         )
         if user.organisation_id is not None
     ]
-    for link in session.scalars(
-        select(AgencyLink)
-        .where(
-            AgencyLink.drive_id == drive,
-            AgencyLink.organisation_id.in_(agency_ids),
-            AgencyLink.ended_at.is_(None),
-            AgencyLink.expires_at > now,
-        )
-        .order_by(AgencyLink.id)
-    ):
+    for link in reversed(read_agency_links(session, drive, *agency_ids, now=now)):
         if address := ADDRESS.search(link.holder):
             addressees.append(Addressee(link.organisation_id, address[0], link.id))
     return addressees

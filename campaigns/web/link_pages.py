@@ -6,14 +6,15 @@
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from flask import Blueprint, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from campaigns.agencies.reports import ReportEntry, open_link, read_counts, read_history, submit_report
+from campaigns.agencies.reports import open_link, read_counts, read_history, submit_report
 from campaigns.models.figures import ReportChannel
 from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.drives import find_drive
@@ -111,14 +112,14 @@ def read_day(text: str) -> date:
         raise BadInput("figures_day_missing") from error
 
 
-def _initial_values(history: list[ReportEntry], today: date) -> dict[str, str]:
+def _initial_values(history: Sequence[Any], today: date) -> dict[str, str]:
     """Return the first values of the form: today, and what hardly changes from day to day.
 
     `installed` is left empty, as it is what the form asks for.
     """
     form_values = {"day": today.isoformat()}
     if history:
-        last = history[0].report
+        last = history[0].AgencyReport
         form_values["staff"] = str(last.staff)
         form_values["with_smartphone"] = "" if last.with_smartphone is None else str(last.with_smartphone)
     return form_values
