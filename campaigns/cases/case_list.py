@@ -140,7 +140,7 @@ def cries_by_place(session: Session, user: User) -> dict[str | None, int]:
 
 def _count_by(session: Session, user: User, column: Any, *where: ColumnElement[bool]) -> dict[Any, int]:
     query = select(column, func.count()).where(*where, cases_visible_to(session, user)).group_by(column)
-    return {value: n for value, n in session.execute(query)}
+    return dict(session.execute(query).all())
 
 
 def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: datetime) -> CaseList:

@@ -66,7 +66,7 @@ def _read(node, above, found):
             for alias in child.names:
                 found.imports[alias.asname or alias.name] = (child.module, alias.name)
         if above and isinstance(child, ast.Assign) and isinstance(child.targets[0], ast.Name):
-            if ast.unparse(child.value).startswith("FormAction("):
+            if ast.unparse(child.value).startswith(("FormAction(", "DayAction(")):
                 found.functions[above + child.targets[0].id] = child.value
         elif isinstance(child, _Function):
             found.functions[above + child.name] = child
