@@ -391,14 +391,14 @@ class DayAction(FormAction):
 def _freeze(runtime: Runtime, drive: int, day: str, *, user: User, now: datetime) -> bool:
     """Freeze by hand: for a missed day, or one without running campaigns."""
     with runtime.db.read() as session:
-        require_province(session, user)
+        require_province(session, session.get_one(User, user.id))
     return issue_report.freeze(runtime, drive, date.fromisoformat(day), user=user, now=now)
 
 
 def _look(runtime: Runtime, drive: int, day: str, *, user: User, now: datetime) -> int:
     """Look for figures that arrived after the freeze."""
     with runtime.db.read() as session:
-        require_province(session, user)
+        require_province(session, session.get_one(User, user.id))
     return issue_report.note_pending_changes(runtime, drive, date.fromisoformat(day), now=now)
 
 
