@@ -145,7 +145,7 @@ def _report(site):
     site.do(prepare_report, drive, iso, remark="Mưa lớn tại ba xã")
     for is_correction in (False, True):
         if is_correction:
-            site.do(correct, drive, yesterday.isoformat())
+            site.do(correct, drive, iso)
         site.do(approve_report, drive, iso, prepared_at=now.isoformat(), by=APPROVER)
         issue(runtime, drive, yesterday, now=now)
     ended, shown = (
