@@ -640,9 +640,7 @@ def _without_kin(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> lis
     first = next((at for at, heading in enumerate(headings) if heading in kin), 0)
     if not {Column.NAME, PHONE}.issubset(meanings[:first]):
         return [*meanings]
-    return [
-        "" if heading in kin else meaning for heading, meaning in zip(headings, meanings, strict=True)
-    ]
+    return ["" if heading in kin else meaning for heading, meaning in zip(headings, meanings, strict=True)]
 
 
 def _without_relatives(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> list[str]:
