@@ -239,8 +239,7 @@ def read_sending_panel(
     times = step_times(campaign, settings=settings, now=now) if is_dated else {}
     next_step_at = times.get(next_step or 0)
     batches = _read_batches(session, campaign.id, now=now)
-    of_campaign = select(Outbox.not_before, Outbox.throttled).where(Outbox.stream_id == campaign.id)
-    first_due = session.execute(of_campaign.order_by(Outbox.not_before).limit(1)).first()
+    first_due_at, throttled_count = _first_due(session, campaign.id)
     stall = why_stalled(
         SendingState(
             state=campaign.state,
@@ -251,8 +250,8 @@ def read_sending_panel(
             queued=left,
             sending=sending,
             unknown=unknown,
-            first_due_at=first_due.not_before if first_due else None,
-            is_throttled=first_due is not None and first_due.throttled > 0,
+            first_due_at=first_due_at,
+            is_throttled=throttled_count > 0,
             fault=read_common_fault(session, runtime),
             last_claim_at=batches[-1][0] if batches else None,
             opened_at=max(filter(None, (step.opened_at for step in steps)), default=None),
@@ -427,6 +426,16 @@ def _read_batches(session: Session, campaign_id: int, *, now: datetime) -> list[
         .order_by(Attempt.claimed_at)
     ).all()
     return [(at, count) for at, count in batches]
+
+
+def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int]:
+    row = session.execute(
+        select(Outbox.not_before, Outbox.throttled)
+        .where(Outbox.stream_id == campaign_id)
+        .order_by(Outbox.not_before)
+        .limit(1)
+    ).first()
+    return (row.not_before, row.throttled) if row else (None, 0)
 
 
 def _read_steps(

@@ -319,9 +319,12 @@ def read_case_rows(
             entered_by=names.get(entered_by, ""),
             **about,
         )
-        may_read = case.done_at is None and may_read_answers(user)
-        rows[case.id] = _mask(row) if campaign and campaign.is_health and not may_read else row
+        rows[case.id] = _mask(row) if campaign and _is_masked(case, campaign, user) else row
     return [rows[case_id] for case_id in ids]
+
+
+def _is_masked(case: Case, campaign: Campaign, user: User) -> bool:
+    return campaign.is_health and not (case.done_at is None and may_read_answers(user))
 
 
 def _show_place(areas: dict[str, Area], code: str | None) -> str:

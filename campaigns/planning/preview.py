@@ -315,19 +315,16 @@ def build_preview(
         finishes_at = estimated_finish(
             begins_at, left=steps[0].cost.total, rate=draft.pace, hours=hours, quiet=quiet
         )
-    sender = session.get(Sender, draft.sender)
-    # An app of another kind in the text shows that it was copied from one.
-    others = [kind for name, kind in all_kinds(session).items() if name != draft.kind]
     facts = WarningFacts(
         recipients=audience.recipients,
         segments=max(step.cost.most for step in steps),
         cost_vnd=sum(step.cost.vnd for step in steps),
         finishes_at=finishes_at or begins_at,
         is_founded=audience.is_founded,
-        is_registered=sender is not None and sender.registered_on is not None,
+        is_registered=_is_registered(session, draft.sender),
         takes_replies=settings.takes_replies,
         is_https=settings.public_base_url.startswith("https:"),
-        other_apps=frozenset(kind["app"]["name"] for kind in others if kind.get("app")),
+        other_apps=_other_apps(session, draft),
         quiet=quiet,
         has_odd_names=bool(audience.odd_names),
         now=now,
@@ -357,6 +354,17 @@ def dearest_reply(draft: Draft, audience: AudiencePreview, *, link: str, takes_r
         for text in filter(None, texts):
             most = max(most, measure(render_reply(text, values), unaccented=unaccented).segments)
     return most
+
+
+def _is_registered(session: Session, sender: str) -> bool:
+    row = session.get(Sender, sender)
+    return row is not None and row.registered_on is not None
+
+
+def _other_apps(session: Session, draft: Draft) -> frozenset[str]:
+    """Return the app names of other kinds: such a name in the text shows that it was copied from one."""
+    others = [kind for name, kind in all_kinds(session).items() if name != draft.kind]
+    return frozenset(kind["app"]["name"] for kind in others if kind.get("app"))
 
 
 def estimate(

@@ -482,15 +482,8 @@ def _is_duplicate(session: Session, entry: _Entry) -> bool:
     """Return whether another channel, or for a log without times an earlier log, has stored this reply; or a phone told it twice."""
     inbound, channel, now, within = entry.inbound, entry.channel, entry.now, entry.within
     text = _compared(inbound.body)
-    if channel is ReplyChannel.PHONE and (inbound.received_at or now) <= now:  # not where its clock is ahead
-        latest = session.execute(
-            select(Reply.body, Reply.received_at)
-            .where(Reply.sender == inbound.sender[:32], Reply.channel == channel)
-            .order_by(Reply.received_at.desc(), Reply.id.desc())
-            .limit(1)
-        ).first()
-        if latest and _compared(latest.body) == text and abs(latest.received_at - now) < TOLD_TWICE_WITHIN:
-            return True
+    if _is_told_twice(session, entry, text):
+        return True
     rows = session.execute(
         select(Reply.body, Reply.channel, Reply.received_at).where(
             Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
@@ -506,6 +499,22 @@ def _is_duplicate(session: Session, entry: _Entry) -> bool:
     return any(
         row.channel != channel and not any(_is_between(row.received_at, other, now) for other in others)
         for row in same
+    )
+
+
+def _is_told_twice(session: Session, entry: _Entry, text: str) -> bool:
+    if entry.channel is not ReplyChannel.PHONE or (entry.inbound.received_at or entry.now) > entry.now:
+        return False  # of another channel, or its clock is ahead
+    latest = session.execute(
+        select(Reply.body, Reply.received_at)
+        .where(Reply.sender == entry.inbound.sender[:32], Reply.channel == entry.channel)
+        .order_by(Reply.received_at.desc(), Reply.id.desc())
+        .limit(1)
+    ).first()
+    return (
+        latest is not None
+        and _compared(latest.body) == text
+        and abs(latest.received_at - entry.now) < TOLD_TWICE_WITHIN
     )
 
 
