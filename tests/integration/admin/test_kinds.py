@@ -20,7 +20,7 @@ from admin.wording.campaigns import show_lifts
 from admin.wording.filters import label_of
 from campaigns.agencies.reports import address_of, make_link, read_counts, submit_by_officer
 from campaigns.analytics.reach import _measure
-from campaigns.lifecycle import create_campaign
+from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.figures import AgencyReport
 from campaigns.models.messages import Message
@@ -38,7 +38,7 @@ from campaigns.rules.kind_words import read_words
 from campaigns.rules.reach import ReachMeasure, ReachTotals
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import MessageState
+from campaigns.rules.states import CampaignAction, MessageState
 from outreach.models.accounts import Area, AreaLevel, AuditEvent, AuditValues, OrganisationKind, Role
 from outreach.models.contacts import Contact, KeptValue
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
@@ -685,6 +685,7 @@ def test_who_shares_a_phone_in_another_organisations_list_is_named_to_no_officer
     data = {"name": "Bluezone", "text": TEXT, "lists": ["PN/Phụ nữ", "TN/Thanh niên"], "sender": "MTTQ"}
     draft = world.do(create_campaign, read_draft(data, kinds=load_kinds()), by=whole).id
     assert world.get_one(Campaign, draft).organisation_id == women
+    world.do(change_campaign, draft, CampaignAction.SUBMIT, terms=None, by=whole)
     for email, is_named in ((whole, True), (world.officer("pn@loa.example", organisation_id=women), False)):
         page = signed_in(client, email).get(f"/admin/campaigns/{draft}/").text
         assert "<strong>1</strong>" in page
