@@ -383,7 +383,7 @@ class DayAction(FormAction):
             try:
                 return self.use_case(*args, **values)
             except NotFound as missing:
-                raise WrongState(missing.code, **missing.parameters) from missing
+                raise WrongState.of(missing) from missing
 
         return view.submit_form(self.form(), act, drive, day.isoformat(), message=self.message, page=page)
 

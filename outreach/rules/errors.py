@@ -16,7 +16,7 @@ LoaError
 """
 
 import json
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -34,6 +34,11 @@ class LoaError(Exception):
         # The part of the caller's body that is wrong, as in RFC 6901, where it is known.
         self.pointer: str | None = None
         self.parameters = parameters
+
+    @classmethod
+    def of(cls, other: "LoaError") -> Self:
+        """Return an error of this class with another's sentence."""
+        return cls(other.code, **other.parameters)
 
     def __str__(self) -> str:
         return " ".join([self.code, *(f"{name}={_plain(value)}" for name, value in self.parameters.items())])
