@@ -176,6 +176,7 @@ _IN_ENGLISH = re.compile(
 )
 _TO_CALL = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan|khan cap|emergency|bao tin|khi can)\b")
 _RELATION = re.compile(r"(?:moi )?quan he\b|la gi cua\b")
+_HUSBAND = re.compile(r"(?:ben )?chong$")
 _OF_PARENT = r"\b(?:phu huynh|phhs|cha|me|bo)\b"
 _OF_PUPIL = re.compile(r"^(?!.*\b(?:phu huynh|cha|me|bo)\b).*\b(?:hoc sinh|sinh vien|hoc vien|hs|sv|hssv)\b")
 MOST_COLUMNS = 200
@@ -461,7 +462,11 @@ def _with_people(header: Header, below: Sequence[Row]) -> Header:
     named = [
         at
         for at, meaning in enumerate(meanings_by_content(below))
-        if meaning == Column.NAME and (at == own or not meaning_of(header.heading(at)))
+        if meaning == Column.NAME
+        and (
+            at == own
+            or not (meaning_of(header.heading(at)) or _TO_CALL.search(unaccented(header.heading(at))))
+        )
     ]
     if len(named) != len(header.phones):
         return header
@@ -629,13 +634,13 @@ def _meanings(paths: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _without_kin(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> list[str]:
-    """Return the meanings without those under the heading of kin ("Người thừa kế" over name, relation and number), where people have
-    names and numbers of their own before them."""
+    """Return the meanings without those under the heading of kin ("Người thừa kế" over name, relation and number, or "Chồng" beside
+    "Thai phụ"), where people have names and numbers of their own before them."""
     headings = [unaccented(path[0]) if len(path) > 1 else "" for path in paths]
     kin = {
         heading
         for heading, path in zip(headings, paths, strict=True)
-        if heading and _RELATION.match(unaccented(path[-1]))
+        if heading and (_RELATION.match(unaccented(path[-1])) or _HUSBAND.match(heading))
     }
     first = next((at for at, heading in enumerate(headings) if heading in kin), 0)
     if not {Column.NAME, PHONE}.issubset(meanings[:first]):

@@ -615,7 +615,7 @@ _OUT_OF_USE = re.compile(
     r"|\b(?:bỏ|cũ)\b\W*(?:số |sim )?(?:cũ\W*)?(?=[\d+])"
 )
 _APART = re.compile(
-    r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d|[^\W\d_]+\s*:)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
+    r"[;,\n|/]|\s[-–+]\s|\s(?:hoặc|hay|và)\s|(?<=\d{9})\s+(?=0\d|[^\W\d_]+\s*:)|(?<=\d)\s+(?=(?:vợ|chồng|con|mẹ|bố|vk|ck)\s+0\d)|(?!^)(?=\([^)]*\d)|(?<=[^\W\d_]\))\s*(?=[\d+])"
 )  # between numbers of several people, in words or brackets
 
 

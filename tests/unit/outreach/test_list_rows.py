@@ -207,6 +207,7 @@ def test_a_number_of_somebody_else_or_of_nobody_is_for_review(tmp_path, name, ce
 
 @cases(
     ["0905000123; 0905000124 (vợ)"],
+    ["0905 000 123 vợ 0905000124"],
     ["0905000123 (chồng: 0905000124)"],
     ["0905000123\nMẹ: 0905000124"],
     ["0905000123", "0905000124 (con)"],
@@ -260,6 +261,37 @@ def test_kin_under_a_heading_of_their_own_are_not_the_people_of_the_list(tmp_pat
     read = [(row.name, row.phone.numbers, row.phone.status) for row in rows_of(tmp_path, text)]
     assert read[0] == ("A Huy", ("+84905000123",), "ok")
     assert (read[1][0], read[1][2]) == ("Y Blưm", "review")
+
+
+def test_a_husband_beside_an_expectant_mother_is_nobody_of_the_list(tmp_path):
+    text = (
+        "TT,Thai phụ,,,Thôn,Chồng,,Cô đỡ thôn bản\n"
+        ",Họ và tên,NS,ĐT,,Họ tên,ĐT,\n"
+        "1,Vàng Thị Mỷ,1999,0905000123,Thôn 1,Thò Mí Lúa,0905000124,Mỷ 0905.000.129\n"
+        "2,Giàng Thị Xía,2004,0905000125,Thôn 1,Sùng Mí Chơ,0905000126,Mỷ 0905.000.129\n"
+        "3,Sùng Thị Máy,1996,0905000127,Thôn 2,Vừ Mí Say,,chị Dí 0905.000.128\n"
+    )
+    read = [(row.name, row.phone.numbers, row.phone.status) for row in rows_of(tmp_path, text)]
+    assert read == [
+        ("Vàng Thị Mỷ", ("+84905000123",), "ok"),
+        ("Giàng Thị Xía", ("+84905000125",), "ok"),
+        ("Sùng Thị Máy", ("+84905000127",), "ok"),
+    ]
+
+
+def test_family_ashore_is_nobody_of_the_crew(tmp_path):
+    text = (
+        "STT,Tàu,Họ tên,SĐT,Người nhà trên bờ,SĐT người nhà\n"
+        "1,QNg 1,Võ Văn Tèo,0905000123,Nguyễn Thị Lệ,0905000124\n"
+        "2,,Lê Minh Hải,0905000125,Trần Thị Nở,0905000126\n"
+        "3,QNg 2,Phạm Hồng Thu,0905000127,Bùi Thị Xí,0905000128\n"
+    )
+    read = [(row.name, row.phone.numbers, row.phone.status) for row in rows_of(tmp_path, text)]
+    assert read == [
+        ("Võ Văn Tèo", ("+84905000123",), "ok"),
+        ("Lê Minh Hải", ("+84905000125",), "ok"),
+        ("Phạm Hồng Thu", ("+84905000127",), "ok"),
+    ]
 
 
 @cases("Tài chính,Số máy TC,Tài phụ,Số máy TP", "Chủ phương tiện,SĐT chủ,Lái,SĐT lái")
