@@ -391,7 +391,8 @@ class DayAction(FormAction):
 def _freeze(runtime: Runtime, drive: int, day: str, *, user: User, now: datetime) -> bool:
     """Freeze by hand: for a missed day, or one without running campaigns."""
     with runtime.db.read() as session:
-        require_province(session, session.get_one(User, user.id))
+        user = session.get_one(User, user.id)
+        require_province(session, user)
     return issue_report.freeze(runtime, drive, date.fromisoformat(day), user=user, now=now)
 
 
