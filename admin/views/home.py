@@ -44,7 +44,7 @@ from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.open_tasks import FirstStep, count_incidents, read_cards, read_first_steps
-from campaigns.analytics.progress import read_progress
+from campaigns.analytics.progress import read_drive_figures, read_forecast, read_progress
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.lifecycle import may_resume_sending, resume_all_sending, stop_all_sending
@@ -201,23 +201,35 @@ class HomeView(AdminPage):
         return cards
 
     def _drive_shares(self, session: Session, user: User, now: datetime) -> list[dict[str, Any]]:
-        """Return where the chosen drive stands, and every other one that has a goal and has not ended: its page, and what is said of it."""
+        """Return where the chosen drive stands, and every other one that has a goal and has not ended: its figures, its goal with
+        the forecast, and what is said of them. A leader is also told which places lag, which only the whole page of progress knows.
+        """
+        is_leader = user.role is Role.LEADER
         today, shares = now.astimezone(VIETNAM).date(), list[dict[str, Any]]()
         for n, drive in enumerate(list_drives(session)):
             if n and drive.ends_on and drive.ends_on < today.isoformat():
                 continue
-            figures = read_progress(session, drive, user=user, runtime=self.runtime, now=now)
+            page = (
+                read_progress(session, drive, user=user, runtime=self.runtime, now=now) if is_leader else None
+            )
+            figures = page or read_drive_figures(session, drive, user=user, redis=self.runtime.redis, now=now)
             if figures is None or (n and not figures.head.goal):
                 continue
+            head = (
+                page.head
+                if page
+                else read_forecast(session, figures, user=user, runtime=self.runtime, now=now)
+            )
             words = words_of(session, drive.kind)
             shares.append(
                 {
                     "figures": figures,
-                    "urges": may_change(session, user, figures)["urges"],
+                    "head": head,
+                    "urges": page is not None and may_change(session, user, page)["urges"],
                     "did": did_of(words),
                     "promised": show_promised(figures.promised, words) if figures.promised else None,
-                    "verdict": OUTLOOKS[figures.head.outlook],
-                    "days_left": figures.head.days_left(today),
+                    "verdict": OUTLOOKS[head.outlook],
+                    "days_left": head.days_left(today),
                 }
             )
         return shares

@@ -554,6 +554,13 @@ def read_progress(
     )
 
 
+def read_forecast(
+    session: Session, figures: DriveFigures, *, user: User, runtime: Runtime, now: datetime
+) -> LeadGoal:
+    """Return a drive's main goal with its forecast, as `read_progress` has it."""
+    return _read_ahead(session, figures, user=user, runtime=runtime, now=now)[2]
+
+
 def _read_ahead(
     session: Session, figures: DriveFigures, *, user: User, runtime: Runtime, now: datetime
 ) -> tuple[Reach, list[Wave], LeadGoal]:
