@@ -198,7 +198,7 @@ class TwilioApi:
             shown_until = time.time() - faults.list_delay_s
             page = list_page(self._parts.store, request.query, path=request.path, shown_until=shown_until)
         except BadQuery as error:
-            return self._reject(error.args[0])
+            return self._reject(error.answer)
         page["messages"] = [self._show(sms) for sms in page["messages"]]
         now = formatdate(time.time() + faults.clock_s, usegmt=True)
         return web.json_response(page, headers={"Date": now})
@@ -346,7 +346,11 @@ DEFAULT_SIZE, LARGEST_SIZE = 50, 1000
 
 
 class BadQuery(ValueError):
-    """Query of the list that cannot be read; its argument is Twilio's error."""
+    """Query of the list that cannot be read; `answer` is Twilio's error."""
+
+    def __init__(self, answer: ApiError) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -432,9 +432,8 @@ def read_sheet(
         may -= {"discard", "withdraw", "return"}
     if has_hidden_people(session, user, *people_of(session, campaign)):
         may &= {"copy", "try"}
-        shown = replace(
-            shown, audience=replace(shown.audience, sharing=())
-        )  # whom they name may be among the hidden
+        # Whom they name may be among the hidden.
+        shown = replace(shown, audience=replace(shown.audience, sharing=()))
     return CampaignSheet(
         campaign=campaign,
         organisation=organisation.name if organisation else "",

@@ -360,11 +360,16 @@ class ApproveForm(Form):
     prepared_at = TextField(type="hidden")
 
 
-def _page_of_day(*_form: Form, **_address: int) -> str:
-    """Return the URL of the day and the drive that the request names."""
+def _requested_report() -> dict[str, Any]:
+    """Return the drive and the day that the request names."""
     with current_app.extensions["runtime"].db.read() as session:
         drive = requested_drive_id(session)
-    return url_for("report.index", day=(requested_day("day") or this_day()).isoformat(), drive=drive)
+    return {"drive": drive, "day": (requested_day("day") or this_day()).isoformat()}
+
+
+def _page_of_day(*_form: Form, **_address: int) -> str:
+    """Return the URL of the report that the request names."""
+    return url_for("report.index", **_requested_report())
 
 
 class DayAction(FormAction):
@@ -374,9 +379,7 @@ class DayAction(FormAction):
     """
 
     def __call__(self, view: PageAccess, **address: Any) -> ResponseReturnValue:
-        day, page = requested_day("day") or this_day(), _page_of_day()
-        with view.reading() as (session, _user):
-            drive = requested_drive_id(session)
+        asked = _requested_report()
 
         @wraps(self.use_case)
         def act(*args: Any, **values: Any) -> Any:
@@ -385,7 +388,8 @@ class DayAction(FormAction):
             except NotFound as missing:
                 raise WrongState.of(missing) from missing
 
-        return view.submit_form(self.form(), act, drive, day.isoformat(), message=self.message, page=page)
+        page = url_for("report.index", **asked)
+        return view.submit_form(self.form(), act, **asked, message=self.message, page=page)
 
 
 def _freeze(runtime: Runtime, drive: int, day: str, *, user: User, now: datetime) -> bool:

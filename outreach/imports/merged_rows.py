@@ -141,9 +141,8 @@ def part_lists(session: Session, data: Mapping[str, Any], kept_id: int) -> None:
     """
     of_kept = Membership.contact_id == kept_id
     for seen in data.get("seen", ()):
-        *of_list, import_id = (
-            seen if isinstance(seen, list) else [seen]
-        )  # by earlier releases without the list
+        # Kept by earlier releases without the list.
+        *of_list, import_id = seen if isinstance(seen, list) else [seen]
         its = session.get_one(ListImport, import_id)
         having = lists_with(session, its)
         lists = of_list or having

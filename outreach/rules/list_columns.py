@@ -459,14 +459,14 @@ def _with_people(header: Header, below: Sequence[Row]) -> Header:
     if header.people or len(header.phones) < 2 or header.texts or not header.labels:
         return header
     own = header.columns.get(Column.NAME)
-    named = [
+    others = [
         at
-        for at, meaning in enumerate(meanings_by_content(below))
-        if meaning == Column.NAME
-        and (
-            at == own
-            or not (meaning_of(header.heading(at)) or _TO_CALL.search(unaccented(header.heading(at))))
-        )
+        for at, heading in enumerate(map(header.heading, range(width_of(below))))
+        if not meaning_of(heading) and not _TO_CALL.search(unaccented(heading))
+    ]
+    meanings = meanings_by_content(below)
+    named = [
+        at for at, meaning in enumerate(meanings) if meaning == Column.NAME and (at == own or at in others)
     ]
     if len(named) != len(header.phones):
         return header
