@@ -391,8 +391,8 @@ def _merge(
 def _find_beside(
     session: Session, merger: ContactMerger, issue: ImportIssue, person: ImportedContact
 ) -> list[int]:
-    """Return the lists that have a person by another row of the file, where its own has them no more, as it was split."""
-    if merger.is_in_list(person):
+    """Return the lists that have a person by another row of the file, where its own has them not by it, as it was split."""
+    if merger.is_seen(person):
         return []
     contained = contained_by(session.get_one(ListImport, issue.import_id))
     having = select(Membership.list_id).where(Membership.contact_id == person.id, contained)

@@ -286,7 +286,8 @@ def _hand_over(undo: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, 
 
 def _joined_by(undo: dict[str, Any], list_import: ListImport) -> dict[str, Any]:
     """Return by what a row had its person in the list, which another one has from now on; nothing where one that could be read has."""
-    if "joined" not in undo or (undo["last"] == list_import.id and not undo["joined"]):
+    is_seen = undo.get("last") == list_import.id and not undo.get("beside")
+    if "joined" not in undo or (is_seen and not undo["joined"]):
         return {}
     return {name: undo[name] for name in ("joined", "last", "beside") if name in undo}
 
@@ -327,8 +328,8 @@ def _leave_list(
         # A list into which this one was merged may have had them already, and knows the file as one that had them, too.
         remove_sightings(session, list_import=list_import, of=undo["contact"], but=beside)
         return True  # also who was known before: what knew them may have been undone since
-    elif undo.get("joined") is False and undo["last"] != list_import.id:
-        remove_sightings(session, list_import=list_import, of=undo["contact"])
+    elif undo.get("joined") is False and (undo["last"] != list_import.id or beside):
+        remove_sightings(session, list_import=list_import, of=undo["contact"], but=beside)
         # The import that had them first may have been undone since: then they are in the list by this row alone.
         by_row = and_(is_person, Membership.row.is_(None))
         reassign_contacts(session, by_row, list_import=list_import, lists=lists)

@@ -354,3 +354,26 @@ def test_what_a_row_says_of_who_was_split_off_stays_when_a_decided_one_is_taken_
     assert told(office) == before
     undo_import(office.runtime, 1)
     assert told(office) == []
+
+
+def test_what_a_row_says_of_who_was_split_off_stays_though_another_file_has_brought_them_again(
+    office, tmp_path
+):
+    rows = (
+        f"1,A Thun,,,Đắk Mar,{local(1)} / {local(2)}",
+        f"2,A Thun,1950,,Đắk Mar,{unclear(1)}",
+        f"3,Y Rơ,,,,{local(3)}",
+    )
+    bring(office, write(tmp_path, *rows))
+    split_off(office, "A Thun")
+    bring(office, write(tmp_path, f"1,A Thun,,Thôn 2,Đắk Mar,{local(1)}"))
+    before = told(office)
+    assert before[0] == ("A Thun", None, "Thôn 2", number(1), number(2), OWN, "Mới")
+    decide(office, 1, phone=local(1))
+    assert told(office)[0][1] == 1950
+    office.do(retract_decision, 1)
+    assert told(office) == before
+    decide(office, 1, phone=local(1))
+    undo_import(office.runtime, 2)
+    office.do(retract_decision, 1)
+    assert told(office)[0] == ("A Thun", None, "", number(1), number(2), "Mới")
