@@ -300,7 +300,7 @@ def _leave_lists(
         return _leave_list(session, list_import, issue, undo, another)
     with people_apart(session, values_subquery(session, [undo["contact"]])) as apart:
         person_then = apart[undo["merge"]]
-        _forget_values(session, list_import, person_then, undo["kept_then"])
+        _forget_values(session, list_import, {**undo, "contact": person_then}, undo["kept_then"])
         return _leave_list(session, list_import, issue, {**undo, "contact": person_then}, another)
 
 
@@ -339,10 +339,12 @@ def _leave_list(
 
 
 def _forget_values(
-    session: Session, list_import: ListImport, contact_id: int, names: Collection[str]
+    session: Session, list_import: ListImport, undo: dict[str, Any], names: Collection[str]
 ) -> None:
-    of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == contact_id)
-    delete_rows(session, KeptValue, *of_person, KeptValue.name.in_(names))
+    of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == undo["contact"])
+    # Another row of the file said them of who was split off before the decision.
+    own = (KeptValue.name.in_(names), KeptValue.list_id.not_in(undo.get("beside", ())))
+    delete_rows(session, KeptValue, *of_person, *own)
 
 
 def _forget(session: Session, list_import: ListImport, undo: dict[str, Any], *, is_answer: bool) -> None:
@@ -351,7 +353,7 @@ def _forget(session: Session, list_import: ListImport, undo: dict[str, Any], *, 
     What a row says that was stored before its question was answered, its file says still.
     """
     contact_id = undo["contact"]
-    _forget_values(session, list_import, contact_id, undo.get("kept", ()))
+    _forget_values(session, list_import, undo, undo.get("kept", ()))
     change = session.get(ImportChange, (list_import.id, contact_id))
     if change is None:
         return

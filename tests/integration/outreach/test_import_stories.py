@@ -498,6 +498,8 @@ class Story:
             for noted in (Membership.import_id, Membership.last_import_id, ImportSighting.import_id):
                 assert stands.issuperset(session.scalars(select(noted))), self.told
             if not session.scalar(select(PersonMerge.id).limit(1)) and len(there) == len(people):
+                # What was asked of one of them is known of who comes back.
+                self.silent = {each for one in self.silent for each in self._group(one)}
                 self.same = {each: root for each, root in self.same.items() if self._group(each) & there}
 
     def _one(self, person):

@@ -12,7 +12,7 @@ from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, export_issues
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.uploads import undo_import
-from outreach.models.contacts import Contact, ContactList, ImportIssue
+from outreach.models.contacts import Contact, ContactList, ImportIssue, KeptValue
 from outreach.places.areas import load_areas
 from tests.support.lists import UNITS, bring, directory, local, write
 from tests.support.tables import cases
@@ -99,6 +99,21 @@ def test_values_that_a_decision_brought_leave_no_field_for_texts(office, tmp_pat
     decide(office, 1, phone=local(1))
     office.do(retract_decision, 1)
     assert office.one(select(ContactList.fields).where(ContactList.name == OWN)) == []
+
+
+def test_a_value_that_a_row_of_who_was_split_off_says_stays_when_a_decided_one_is_taken_back(
+    office, tmp_path
+):
+    file = tmp_path / "values.csv"
+    rows = (f"1,A Thun,Đắk Mar,{local(1)},X1", f"2,A Thun,,{unclear(1)},X1", f"3,Y Rơ,,{local(3)},")
+    file.write_text("\n".join(("STT,Họ và tên,Xã/phường,SĐT,{ma}", *rows)), encoding="utf-8")
+    bring(office, file)
+    split_off(office, "A Thun")
+    values = office.all(select(KeptValue.value))
+    assert values == ["X1"]
+    decide(office, 1, phone=local(1))
+    office.do(retract_decision, 1)
+    assert office.all(select(KeptValue.value)) == values
 
 
 def test_a_row_decided_later_follows_into_no_list_that_was_split_off(office, tmp_path):
