@@ -52,11 +52,18 @@ def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(wor
     card = home(client).partition("1 chiến dịch chờ duyệt")[2].partition("</article>")[0]
     shows(card, "Đợt một", 'class="bubble"', "<dd>2</dd><dt>người nhận", "đồng", "Đọc và duyệt")
     assert "Chờ người duyệt" not in home(client), "one campaign waits once"
+    decision, fold, rest = home(client).partition('<details class="rest">')
+    folded, _, below = rest.rpartition("</details>")
+    assert fold
+    assert "Đọc và duyệt" in decision
+    assert "Chiến dịch hôm nay" in folded
+    assert "Dừng toàn bộ việc nhắn tin" in below, "the emergency stop is never folded"
     signed_in(client, AUTHOR)
     assert "Chờ người duyệt" in home(client)
     assert "Đọc và duyệt" not in home(client)
     signed_in(client, APPROVER)
     post(client, f"/admin/campaigns/{waiting}/approve")
+    assert '<details class="rest">' not in home(client), "nothing waits for a decision"
     decided = home(client).partition("Đã quyết định trong 7 ngày qua")[2]
     assert re.search(r"Đã duyệt</span> <a[^>]*>Đợt một", decided)
 
