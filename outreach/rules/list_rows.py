@@ -225,7 +225,7 @@ _TWO_DIGITS = re.compile(r"[1-9]\d")
 # 5/8/41 is in the last century; 5/8/12 may be in either.
 _CENTURY_IS_CLEAR_FROM = 26
 _OF_ANOTHER = re.compile(
-    r"\bkhan cap\b|\bkhi can\b|\bnguoi (?:than|nha|bao lanh|giam ho)\b|\bthan nhan\b|\bnt$|\bchu (?:tro|nha|co so)\b"
+    r"\bkhan cap\b|\bkhi can\b|\bnguoi (?:than|nha|bao lanh|giam ho|quan ly)\b|\bthan nhan\b|\bnt$|\bchu (?:tro|nha|co so)\b"
     r"|\bemergency\b|\brelatives?\b|\bnext of kin\b"
 )
 _OF_RELATIVE = re.compile(r"\b(?:nguoi (?:than|nha)|than nhan)\b")
@@ -362,7 +362,7 @@ def phones_of_others(header: Header) -> frozenset[int]:
         words = unaccented(header.heading(at))
         beside = (unaccented(header.heading(each)) for each in range(max(before + 1, at - 2), at))
         if (
-            _OF_ANOTHER.search(words)
+            ((another := _OF_ANOTHER.search(words)) and another[0] not in name)  # in a list of landlords theirs
             or ((kin := _kin(words)) and kin.split()[0] not in of_name)
             or (before >= 0 and any(map(_ANOTHER.match, beside)))
         ):

@@ -250,6 +250,16 @@ def test_a_number_of_somebody_else_is_nobodys_own(tmp_path, heading):
     assert alone[0].phone.status.value == "ok"  # the only numbers that the list has
 
 
+def test_in_a_list_of_landlords_the_landlord_s_number_is_their_own_and_a_manager_s_is_not(tmp_path):
+    rows = "Y Blưm,0905000123,A Lâu 0913000248\nY Hyar,0866000377,\nA Rin,0905000125,0905000126"
+    people = check(written(tmp_path, f"Họ tên chủ nhà trọ,ĐT chủ nhà,Người quản lý (ĐT)\n{rows}"))
+    assert [(each.phone.status.value, each.phone.numbers) for each in people] == [
+        ("ok", ("+84905000123",)),
+        ("ok", ("+84866000377",)),
+        ("ok", ("+84905000125",)),
+    ]
+
+
 def test_a_village_merged_over_its_people_is_theirs_and_a_title_over_two_rows_is_nobody_s(tmp_path):
     rows = [
         [None, "DANH SÁCH HỘI VIÊN"],
