@@ -86,7 +86,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             PHONE,
             r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|d thoai|di dong|so dt|so may|dt lien (?:he|lac))\d?\b"
-            r"|^(?:so )?lien (?:lac|he) cua (?!.*\bai\b)|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so (?:khac|zalo|lien lac|thue bao)$|^(?:dau so|ma mang|thue bao)$",
+            r"|^(?:so )?lien (?:lac|he) cua (?!.*\bai\b)|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so (?:khac|zalo|thue bao)$|^(?:so )?lien (?:lac|he)$|^(?:dau so|ma mang|thue bao)$",
         ),
         (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
         (Column.FAMILY_NAME, r"^(?:last|family) name$|^surname$"),

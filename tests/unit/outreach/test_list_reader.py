@@ -250,6 +250,14 @@ def test_a_number_of_somebody_else_is_nobodys_own(tmp_path, heading):
     assert alone[0].phone.status.value == "ok"  # the only numbers that the list has
 
 
+@cases("Liên hệ", "Số liên hệ", "Liên lạc")
+def test_numbers_to_reach_people_by_are_their_own_though_a_table_below_has_more_headings(tmp_path, heading):
+    rows = "1,A Thao,Thôn 1,0905.000.123\n2,A Lâu,Thôn 2,0866000377 (zalo)\n3,Y Hyar,Thôn 2,nhắn qua A Lâu"
+    below = "TT,Họ và tên,Năm sinh,Giới tính,Điện thoại,Ghi chú\n1,A Jưng,1952,Nam,0906000777,\n2,Y Bơng,1950,Nữ,0905000124,"
+    people = check(written(tmp_path, f'TT,"Họ tên, chức danh",Thôn,{heading}\n{rows}\n,,,\n{below}\n'))
+    assert [each.phone.status.value for each in people] == ["ok", "ok", "reject", "ok", "ok"]
+
+
 def test_in_a_list_of_landlords_the_landlord_s_number_is_their_own_and_a_manager_s_is_not(tmp_path):
     rows = "Y Blưm,0905000123,A Lâu 0913000248\nY Hyar,0866000377,\nA Rin,0905000125,0905000126"
     people = check(written(tmp_path, f"Họ tên chủ nhà trọ,ĐT chủ nhà,Người quản lý (ĐT)\n{rows}"))
