@@ -361,8 +361,9 @@ def phones_of_others(header: Header) -> frozenset[int]:
     for before, at in pairwise((-1, *header.phones)):
         words = unaccented(header.heading(at))
         beside = (unaccented(header.heading(each)) for each in range(max(before + 1, at - 2), at))
+        # In a list of landlords theirs is nobody else's.
         if (
-            ((another := _OF_ANOTHER.search(words)) and another[0] not in name)  # in a list of landlords theirs
+            ((another := _OF_ANOTHER.search(words)) and another[0] not in name)
             or ((kin := _kin(words)) and kin.split()[0] not in of_name)
             or (before >= 0 and any(map(_ANOTHER.match, beside)))
         ):
