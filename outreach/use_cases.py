@@ -10,9 +10,9 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from outreach.core.db import OVERTAKEN, is_overtaken
 from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND, allowed_jobs
 from outreach.models.accounts import User
 from outreach.runtime import Runtime
@@ -29,7 +29,8 @@ def use_case(
     """Let a use case be called with the runtime, too: it then has a transaction of its own.
 
     There `user` may be anything with the user's `id`; the use case gets the row. Where somebody has stored the same at the same
-    moment, as another account with its address, it is done anew: now it sees the other's, and says what is wrong in its own words.
+    moment, as another account with its address, has removed a row of it, or waited for it in turn, it is done anew: now it sees
+    the other's, and says what is wrong in its own words.
     """
 
     @wraps(function)
@@ -38,7 +39,9 @@ def use_case(
             return function(first, *args, **values)
         try:
             return run_alone(first, *args, **values)
-        except IntegrityError:
+        except OVERTAKEN as error:
+            if not is_overtaken(error):
+                raise
             return run_alone(first, *args, **values)
 
     def run_alone(runtime: Runtime, *args: Any, **values: Any) -> R:

@@ -68,9 +68,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
+from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.types import TypeEngine
 
 # Told how far long work is, for who waits for it in a terminal; nobody else is told.
@@ -85,6 +86,15 @@ def advance(rows: int) -> None:
 
 # What an unavailable database raises; other errors of it are a fault of ours.
 DATABASE_AWAY = (OperationalError, InterfaceError, NoConnectionFree)
+OVERTAKEN = (IntegrityError, StaleDataError, OperationalError)
+
+
+def is_overtaken(error: Exception) -> bool:
+    """Return whether one of OVERTAKEN says that another transaction was first; done anew, this one may come to its end."""
+    is_deadlock = getattr(getattr(error, "orig", None), "sqlstate", None) == "40P01"
+    return is_deadlock or not isinstance(error, OperationalError)
+
+
 # SQLite assigns ids only where the column's type is exactly INTEGER.
 T = TypeVar("T")
 P = ParamSpec("P")
