@@ -7,6 +7,7 @@ A link holds a fingerprint of the password hash, which changes when the link is 
 import hashlib
 from datetime import UTC, datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -17,6 +18,7 @@ from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, signed_link
 from outreach.models.accounts import Role, User
+from outreach.models.office import Backup
 from outreach.rules.errors import BadInput
 from outreach.use_cases import use_case
 
@@ -48,11 +50,14 @@ def link_for(user: User, settings: Settings, purpose: TokenPurpose = TokenPurpos
 
 
 def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bool = False) -> User:
-    """Return the user that a link belongs to. Raises BadInput if it was used, expired or forged."""
+    """Return the user that a link belongs to. Raises BadInput if it was used, expired or forged.
+
+    After a restore nobody knows which of the links of before were used.
+    """
+    purposes = (TokenPurpose.INVITATION, TokenPurpose.RESET)
+    restored_at = session.scalar(select(func.max(Backup.restored_at)))
     try:
-        known = [
-            read_token(each, token, secret_key) for each in (TokenPurpose.INVITATION, TokenPurpose.RESET)
-        ]
+        known = [read_token(each, token, secret_key, made_since=restored_at) for each in purposes]
     except TokenExpired as error:
         raise BadInput("link_expired") from error
     if (carried := next(filter(None, known), None)) is None:

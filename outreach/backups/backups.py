@@ -663,13 +663,16 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
         _upgrade_and_settle(restored, settle=settle)
         with restored.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        restored.close()
+        for file in _files_of(target)[1:]:
+            file.unlink(missing_ok=True)
+        new.replace(target)
     except (DatabaseError, sqlite3.DatabaseError) as error:
         raise BadInput("backup_damaged", reason=LoaError("backup_pages_damaged")) from error
     finally:
         restored.close()
-    for file in _files_of(target)[1:]:
-        file.unlink(missing_ok=True)
-    new.replace(target)
+        for leftover in _files_of(new):  # of a refused backup, in plain also where it was encrypted
+            leftover.unlink(missing_ok=True)
 
 
 def _require_unused(target: Path) -> None:

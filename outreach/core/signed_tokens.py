@@ -6,7 +6,7 @@ database by keys that are not in it. A signature is by Ed25519; its public half 
 
 import base64
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -59,13 +59,20 @@ def signed_link(settings: Settings, path: str, purpose: TokenPurpose, value: Any
     return f"{settings.public_base_url}{path}{sign_token(purpose, value, settings.keys_of(Purpose.LINKS))}"
 
 
-def read_token(purpose: TokenPurpose, token: str, keys: str) -> Any:
-    """Return what a token carries, None for one that is cut, forged or for something else. Raises TokenExpired."""
+def read_token(purpose: TokenPurpose, token: str, keys: str, *, made_since: datetime | None = None) -> Any:
+    """Return what a token carries, None for one that is cut, forged or for something else.
+
+    Raises TokenExpired, also for one with a limited time that was made before `made_since`.
+    """
     serializer = _serializer(purpose, keys)
     try:
-        if isinstance(serializer, URLSafeTimedSerializer):
-            return serializer.loads(token, max_age=int(VALID_FOR[purpose].total_seconds()))
-        return serializer.loads(token)
+        if not isinstance(serializer, URLSafeTimedSerializer):
+            return serializer.loads(token)
+        max_age = int(VALID_FOR[purpose].total_seconds())
+        value, made_at = serializer.loads(token, max_age=max_age, return_timestamp=True)
+        if made_since and made_at < made_since:  # made_at is a whole second
+            raise TokenExpired
+        return value
     except SignatureExpired as error:
         raise TokenExpired from error
     except BadSignature:

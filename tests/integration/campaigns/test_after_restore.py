@@ -19,6 +19,7 @@ from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.sweep import REPORT_TIMEOUT, send_second_wave
 from outreach.accounts.api_tokens import authenticate_token
+from outreach.accounts.invitations import find_invited, link_for
 from outreach.accounts.users import begin_session, find_session
 from outreach.accounts.village_officers import add_officer, code_of, join_phone, link_of
 from outreach.backups.backups import create_backup, restore_backup
@@ -311,12 +312,20 @@ def test_nobody_is_signed_in_and_no_token_opens_after_a_restore(world, tmp_path)
     _token, secret = world.token(administrator.email, rights=["figures:read"], now=now)
     user_id, key, village = administrator.id, begun.key, {"name": "Y Rơ", "number": number(1), "email": ""}
     officer = world.do(add_officer, **village)
-    path, links = back_up(world, tmp_path), world.runtime.settings.keys_of(Purpose.LINKS)
+    kinds, links = (
+        (TokenPurpose.INVITATION, TokenPurpose.RESET),
+        world.runtime.settings.keys_of(Purpose.LINKS),
+    )
+    chosen = [link_for(administrator, world.runtime.settings, each).rpartition("/")[2] for each in kinds]
+    path = back_up(world, tmp_path)
     opened = link_of(officer, world.runtime.settings).rsplit("#", 1)[1], code_of(officer, links)
     restored = restore(world, path)
     keys = {"secret_key": links, "session_key": world.runtime.settings.keys_of(Purpose.SESSIONS)}
     with pytest.raises(BadInput, match="officer_link_used"):
         world.do(join_phone, *opened, **keys, address="", user_agent="", now=now)
+    for used in chosen:  # by a password of after the backup, which is lost
+        with pytest.raises(BadInput, match="link_expired"):
+            world.read(find_invited, used, secret_key=links)
     assert (restored.sessions, restored.tokens) == (1, 1)
     assert world.read(find_session, user_id, key, now=now) is None
     assert world.read(authenticate_token, secret, now=now) is None

@@ -204,6 +204,9 @@ def test_a_restore_that_fails_on_the_way_leaves_the_database_as_it_was(world, tm
     with pytest.raises(OSError, match="disk full"):
         backups.restore_backup(runtime.db, path, secret_key=KEY, replace=True, settle=fail)
     assert code(runtime) == "Tên mới"
+    assert [*tmp_path.glob("*.restoring*")] == [], (
+        "what was loaded, in plain, is not left beside the database"
+    )
     restore(runtime, path)
     assert code(runtime) == "Ủy ban MTTQ"
 
