@@ -263,7 +263,7 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
             log.warning("webhook.no_such_attempt")
             return "", 404
         account_id, settings, way = found
-        content = request.get_json(silent=True) if request.is_json else request.values.to_dict()
+        content = _read_object(request.get_data()) if request.is_json else request.values.to_dict()
         profile = load_profile(settings.aggregator_profile)
         report = read_report(profile, content, of_notice=way is not Channel.SMS)
         if report.gateway_id:

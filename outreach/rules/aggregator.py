@@ -191,7 +191,7 @@ def _fits(value: str | None, wanted: str | list[str]) -> bool:
     if isinstance(wanted, list):
         return any(_fits(value, each) for each in wanted)
     if wanted == ">0":
-        return value is not None and value.isascii() and value.isdigit() and int(value) > 0
+        return value is not None and value.isascii() and value.isdigit() and value.strip("0") != ""
     if wanted.startswith("~"):  # somewhere within, however it is quoted; -144 is not in -1441
         ends = r"(?!\d)" if wanted[-1].isdigit() else ""
         return value is not None and bool(re.search(re.escape(wanted[1:]) + ends, value))

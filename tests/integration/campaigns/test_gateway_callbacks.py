@@ -175,6 +175,10 @@ def test_a_genuine_call_of_an_aggregator_says_nothing_of_another_message_or_acco
     world.sweep()
     assert attempt_to(world, number(0)).state is AttemptState.DELIVERED
     assert world.one(select(Phone.operator).where(Phone.e164 == number(0))) == "vietnamobile"
+    deep, long = b"[" * 30_000, b'{"SMSID": "x", "SendStatus": "%s"}' % (b"9" * 5000)
+    for body, status in ((deep, 400), (long, 204)):
+        path = f"/webhooks/aggregator/{names.callback(mine.id)}"
+        assert client.post(path, data=body, content_type="application/json").status_code == status
     twilio = replace(used, sms_gateway="simulator")
     closed = create_app(twilio, runtime=replace(world.runtime, settings=twilio)).test_client()
     assert closed.get(f"/webhooks/aggregator/{names.callback(mine.id)}").status_code == 404
