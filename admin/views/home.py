@@ -285,8 +285,7 @@ def _read_tasks(session: Session, user: User, now: datetime, shown: Collection[i
     """Return the open tasks, people who need help before papers; campaigns that are `shown` already are not waiting once more."""
     unknown, cases = open_tasks.read_unknown(session, user, now=now), _case_tasks(session, user)
     incidents = count_incidents(session, user) if may_open(user.role, "incidents.index") else 0
-    happened = _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần.")
-    seen = _("%(count)s sự cố cần xem", count=incidents), happened, url_for("incidents.index")
+    seen = _("%(count)s sự cố cần xem", count=incidents), "", url_for("incidents.index")
     return [
         *([Task(*seen, "bad", _("Sự cố"), incidents)] if incidents else []),
         *(task for task in cases if task.look == "warn"),
@@ -302,9 +301,7 @@ def _read_tasks(session: Session, user: User, now: datetime, shown: Collection[i
         *(
             Task(
                 _("%(count)s tin chưa rõ kết quả: %(name)s", count=number(left), name=campaign.name),
-                _(
-                    "Chờ tin từ nhà cung cấp tin nhắn; sau một giờ, những tin vẫn chưa rõ cần cán bộ quyết định."
-                ),
+                "",
                 _sheet_url(user, campaign.id),
                 "info",
                 _("Chờ kết quả"),
@@ -381,8 +378,7 @@ def _agency_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     if not (missing := read_overview(session, user, drive, day=today).missing):
         return []
     text = _("%(count)s cơ quan chưa gửi số liệu hôm nay", count=len(missing))
-    more = _("Nhập thay, hoặc gửi liên kết cho đầu mối của cơ quan.")
-    return [Task(text, more, url_for("agencies.index"), "info", _("Cơ quan"), len(missing))]
+    return [Task(text, "", url_for("agencies.index"), "info", _("Cơ quan"), len(missing))]
 
 
 def _draft_tasks(session: Session, user: User) -> list[Task]:
@@ -390,16 +386,15 @@ def _draft_tasks(session: Session, user: User) -> list[Task]:
     tasks = [
         Task(
             kept.name or _("Chiến dịch chưa đặt tên"),
-            _("Viết dở, lưu lúc %(at)s. Mở ra để viết tiếp.", at=moment(kept.written_at)),
+            _("lưu lúc %(at)s", at=moment(kept.written_at)),
             url_for("campaigns.create", key=kept.key),
             "info",
             _("Viết dở"),
         )
         for kept in read_kept_forms(session, user)
     ]
-    more, mark = _("Bản nháp chưa trình phê duyệt."), _("Bản nháp")
     return tasks + [
-        Task(draft.name, more, _sheet_url(user, draft.id), "info", mark)
+        Task(draft.name, "", _sheet_url(user, draft.id), "info", _("Bản nháp"))
         for draft in open_tasks.read_campaigns_in_state(session, user, CampaignState.DRAFT)
     ]
 
@@ -410,16 +405,13 @@ def _privacy_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         return []
     overdue, soon = count_urgent(session, user, now=now)
     url = url_for("privacy_requests.index")
-    more = _(
-        "Phải phản hồi trong 02 ngày làm việc; thực hiện trong 10-20 ngày tùy yêu cầu (Nghị định 356/2025/NĐ-CP)."
-    )
     tasks = []
     if overdue:
         text = _("%(count)s yêu cầu về dữ liệu cá nhân đã quá hạn", count=overdue)
-        tasks.append(Task(text, more, url, "bad", _("Quá hạn"), overdue))
+        tasks.append(Task(text, "", url, "bad", _("Quá hạn"), overdue))
     if soon:
         text = _("%(count)s yêu cầu về dữ liệu cá nhân đến hạn", count=soon)
-        tasks.append(Task(text, more, url, "warn", _("Đến hạn"), soon))
+        tasks.append(Task(text, "", url, "warn", _("Đến hạn"), soon))
     return tasks
 
 
@@ -431,9 +423,8 @@ def _breach_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     if not waiting:
         return []
     text = _("%(n)s vi phạm dữ liệu cá nhân chưa thông báo cho cơ quan chuyên trách", n=waiting)
-    more = _("Thời hạn theo luật là 72 giờ kể từ lúc phát hiện.")
     url = url_for("data_protection.index")
-    return [Task(text, more, url, "bad", _("Quá hạn") if late else _("Đến hạn"), waiting)]
+    return [Task(text, "", url, "bad", _("Quá hạn") if late else _("Đến hạn"), waiting)]
 
 
 def _decision_task(campaign: Any, user: User) -> Task:
@@ -443,7 +434,7 @@ def _decision_task(campaign: Any, user: User) -> Task:
             count=number(campaign.undecided),
             name=campaign.name,
         ),
-        _("Nhà cung cấp tin nhắn không cho biết tin đã đi hay chưa. Hãy chọn gửi lại, hoặc coi như đã gửi."),
+        "",
         _url_if_open(user, "campaigns.sheet", campaign_id=campaign.id, _anchor="undecided"),
         "warn",
         _("Cần quyết định"),
@@ -477,12 +468,12 @@ def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
             # Yesterday without a report is a missed day.
             if alarm and (day == today or alarm is run_schedule.Alarm.UNDELIVERED):
                 add(_ALARMS[alarm][0], "", _ALARMS[alarm][1], mark, drive, day.isoformat())
-    more, mark = _("Đọc dự thảo, phê duyệt và phát hành."), _("Chờ phê duyệt")
+    mark = _("Chờ phê duyệt")
     corrected = _("Báo cáo bổ sung, đính chính ngày %(day)s chờ phê duyệt")
     for each in run_schedule.read_waiting_reports(session, user):
         if not each.by_user:
             text = corrected if each.n else _("Báo cáo ngày %(day)s chờ phê duyệt")
-            add(text, more, "warn", mark, each.drive, each.day)
+            add(text, "", "warn", mark, each.drive, each.day)
     return tasks
 
 

@@ -187,7 +187,7 @@ def answer_by_sms(phones, path):
 
 def reported_at_home(author):
     page = author.open("/admin/")
-    told = page.locator(".standing").first.get_by_text("người tự khai báo").inner_text()
+    told = page.locator(".standing").first.get_by_text("người tự khai báo").text_content()
     return int(told.split()[0].replace(".", ""))
 
 

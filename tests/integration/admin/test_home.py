@@ -169,6 +169,16 @@ def test_a_drives_goal_says_nothing_of_another_drives_campaign(world, client, le
     assert "tin" not in re.findall(r"trong \d+ (\w+)", goals), "how far sending is stands with the campaign"
 
 
+def test_an_officer_reads_the_share_in_one_line_below_the_tasks(world, author):
+    world.launch(people=2, window=["00:00", "24:00"], goal={"share": 0.5})
+    page = home(author)
+    assert "mục tiêu 50,0%" in page.partition('<details class="rest" open>')[2], "nothing else to be done"
+    world.draft(name="Nháp")
+    tasks, _, goals = home(author).partition('<details class="rest"><summary><h2 id="goals">')
+    assert "Nháp" in tasks
+    assert ": 0,0%</span></summary>" in goals
+
+
 def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(world, client, leader):
     world.add_people(320)
     deadline = world.now.astimezone(VIETNAM).date() + timedelta(days=31)

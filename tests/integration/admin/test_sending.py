@@ -220,6 +220,7 @@ def test_without_script_a_press_leads_back_to_the_sheet(world, author, campaign_
     assert "Tạm dừng" in author.get("/admin/").text
     sheet = author.get(f"/admin/campaigns/{campaign_id}/").text
     assert "Chi phí đến nay" in sheet
+    assert "Tin vận động 0 đồng" not in sheet, "nothing was spent"
     assert "Dự kiến gửi xong" not in sheet, "a campaign that is not sending has no rate and no end"
 
 
