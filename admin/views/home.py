@@ -322,7 +322,7 @@ def _campaign_tasks(session: Session, user: User, shown: Collection[int]) -> lis
 
     for campaign in open_tasks.read_campaigns_in_state(session, user, CampaignState.SUBMITTED):
         if campaign.id not in shown:
-            add(campaign.id, campaign.name, _("Chờ người duyệt."), "info", _("Chờ duyệt"))
+            add(campaign.id, campaign.name, "", "info", _("Chờ duyệt"))
     for what, more in (
         (Campaign.correction, _("Có câu sửa chờ xác nhận.")),
         (Campaign.wave, _("Xin gửi thêm cho người mới vào danh sách.")),

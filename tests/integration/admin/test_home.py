@@ -51,7 +51,7 @@ def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(wor
     signed_in(client, APPROVER)
     card = home(client).partition("1 chiến dịch chờ duyệt")[2].partition("</article>")[0]
     shows(card, "Đợt một", 'class="bubble"', "<dd>2</dd><dt>người nhận", "đồng", "Đọc và duyệt")
-    assert "Chờ người duyệt" not in home(client), "one campaign waits once"
+    assert "Chờ duyệt</p>" not in home(client), "one campaign waits once"
     decision, fold, rest = home(client).partition('<details class="rest">')
     folded, _, below = rest.rpartition("</details>")
     assert fold
@@ -59,7 +59,7 @@ def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(wor
     assert "Chiến dịch hôm nay" in folded
     assert "Dừng toàn bộ việc nhắn tin" in below, "the emergency stop is never folded"
     signed_in(client, AUTHOR)
-    assert "Chờ người duyệt" in home(client)
+    assert "<strong>1</strong> Chờ duyệt</p>" in home(client)
     assert "Đọc và duyệt" not in home(client)
     signed_in(client, APPROVER)
     post(client, f"/admin/campaigns/{waiting}/approve")

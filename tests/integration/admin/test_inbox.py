@@ -192,6 +192,8 @@ def test_the_list_is_narrowed_down_and_every_filter_says_how_many(world, author,
     assert f'<option value="{campaign_id}">Bluezone (1)' in page
     assert f'<option value="{later}">Đợt hai (1)' in page
     assert ">x Đắk Glei (1)<" in page
+    line = page.partition(f'id="case-{here}"')[2].partition("</a>")[0]
+    assert line.count("x Đắk Glei") == 1, "its commune, without the district"
 
 
 def test_why_no_answer_has_come_by_night_stands_beside_the_case_and_with_the_person(
