@@ -50,7 +50,14 @@ from outreach.imports.list_reader import (
     line_key,
     rows_key,
 )
-from outreach.imports.store_rows import CHUNK, begin_import, digest, find_or_create_list, store_rows
+from outreach.imports.store_rows import (
+    CHUNK,
+    begin_import,
+    digest,
+    find_or_create_list,
+    lock_imports,
+    store_rows,
+)
 from outreach.imports.undo_import import undo_import_rows
 from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import (
@@ -844,6 +851,7 @@ def undo_import(runtime: Runtime, import_id: int) -> int:
     while True:
         with transaction(runtime) as session:
             now = datetime.now(UTC)
+            lock_imports(session)  # before any row, as a merge does
             found = session.get(ListImport, import_id, with_for_update=True)
             list_import = or_raise(found, NotFound("import_id_unknown", id=import_id))
             upload = session.scalar(select(Upload).where(Upload.import_id == import_id).with_for_update())

@@ -16,7 +16,7 @@ from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.list_reader import check_list
 from outreach.imports.merge_contacts import ContactMerger
-from outreach.imports.store_rows import begin_import, store_rows
+from outreach.imports.store_rows import begin_import, lock_imports, store_rows
 from outreach.imports.undo_import import undo_import_rows
 from outreach.imports.uploads import undo_import
 from outreach.models.contacts import Contact, ContactList, ListImport, Phone
@@ -209,3 +209,15 @@ def test_a_list_is_removed_while_a_campaign_to_its_organisation_is_launched_or_t
     assert world.get_one(ContactList, list_id).hidden is (order != "launched first")
     with world.runtime.db.write() as session:  # what a form counts
         assert (list_id in lists_of_organisations(session, ["MTTQ"])) is (order == "launched first")
+
+
+def test_a_command_that_undoes_an_import_holds_nothing_for_which_others_wait(world, tmp_path):
+    """A merge or a decision has the imports to itself, and then wants the import's row."""
+    bring(world, write(tmp_path, ROW))
+    with ThreadPoolExecutor(1) as pool:
+        with world.runtime.db.write() as session:
+            lock_imports(session)
+            begun = pool.submit(undo_import, world.runtime, 1)
+            assert not wait([begun], timeout=BLOCKED_S).done
+            session.get_one(ListImport, 1, with_for_update=True)
+        assert begun.result() == 1
