@@ -142,7 +142,7 @@ def merge_people(
     data["moved"], data["dropped"] = move_rows(session, _references(), other.id, kept.id, but=merge.id)
     # A list that had both has the person as long as one of the files stands.
     twins = data["dropped"].get(Membership.__tablename__, ())
-    data["seen"], data["by_hand"] = record_twins(session, kept.id, twins)
+    data |= record_twins(session, kept.id, twins)
     both = data["dropped"].get("import_changes", ())
     data["joined"] = _join_changes(session, kept.id, both)
     last = max((position for _phone, position in phones[kept.id]), default=0)
@@ -278,7 +278,9 @@ def _state_for_others(session: Session, kept: Contact, other: Contact, phones: l
         .where(
             Membership.contact_id == other.id,
             Membership.stated.is_(None),
-            ContactList.organisation_id.not_in(owners.where(Membership.contact_id == kept.id)),
+            ContactList.organisation_id.not_in(
+                owners.where(Membership.contact_id == kept.id, Membership.stated.is_(None))
+            ),
         )
     ).all()
     facts = {name: value for name in [*FACTS][:5] if (value := getattr(other, name)) not in (None, "")}

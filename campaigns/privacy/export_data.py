@@ -32,6 +32,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import Closing, find_recorded_contact, origins_in
 from outreach.contacts.phones import read_removed
 from outreach.contacts.place_questions import read_former_places
+from outreach.contacts.references import IS_GIVEN
 from outreach.contacts.wishes import read_wishes
 from outreach.core.db import columns_of
 from outreach.core.spreadsheets import write_workbook
@@ -103,7 +104,7 @@ def _about(session: Session, person: Contact) -> ExportPart:
     named = (
         select(ContactReference.reference, Organisation.name)
         .join(Organisation, Organisation.id == ContactReference.organisation_id)
-        .where(ContactReference.contact_id == person.id)
+        .where(ContactReference.contact_id == person.id, IS_GIVEN)
         .order_by(ContactReference.reference)
     )
     values = {

@@ -1,6 +1,9 @@
 """Who refers to people: other systems by texts of their own, and recipients, whose people stay while a campaign writes them."""
 
+import hashlib
 from collections.abc import Collection, Mapping
+from math import inf
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, case, insert, select
@@ -8,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import delete_rows, lock_until_end, values_subquery
+from outreach.core.db import delete_rows, insert_missing, lock_until_end, values_subquery
 from outreach.models.contacts import ContactList, ContactPhone, ContactReference, Membership, Phone
 from outreach.rules.errors import NotFound, or_raise
 from outreach.rules.phone_numbers import read_phone_cell
@@ -34,13 +37,28 @@ def keep_people(session: Session) -> None:
 
 # Printable ASCII without a space; "#" begins names of Loa's own.
 REFERENCE = r'^[!"$-~][!-~]{0,39}$'
+IS_GIVEN = ~ContactReference.reference.startswith("#")
 
 
-def set_references(session: Session, organisation_id: int, contacts: Mapping[str, int]) -> None:
-    """Store whom references mean; one that meant somebody else means this person from now on."""
+def set_references(
+    session: Session, organisation_id: int, contacts: Mapping[str, int], *, import_id: int
+) -> None:
+    """Store whom references mean; one that meant somebody else means this person, until the import is undone.
+
+    Whom it meant before has a name of Loa's own until then, which tells the import and the reference's hash.
+    """
     if not contacts:
         return
     named = (ContactReference.organisation_id == organisation_id, ContactReference.reference.in_(contacts))
+    before = [
+        {"organisation_id": organisation_id, "reference": f"#{import_id}.{_hash(name)}", "contact_id": known}
+        for name, known in session.execute(
+            select(ContactReference.reference, ContactReference.contact_id).where(*named)
+        )
+        if known != contacts[name]
+    ]
+    if before:  # of two rows of the import the first has moved it
+        insert_missing(session, ContactReference, before)
     delete_rows(session, ContactReference, *named)
     session.execute(
         insert(ContactReference),
@@ -49,6 +67,31 @@ def set_references(session: Session, organisation_id: int, contacts: Mapping[str
             for reference, contact_id in sorted(contacts.items())
         ],
     )
+
+
+def give_references_back(session: Session, import_id: int) -> None:
+    """Let references that an import moved mean whom they meant before; one that a later import moved on, once that is undone."""
+    moved = select(ContactReference).where(ContactReference.reference.startswith(f"#{import_id}."))
+    owners = {each.organisation_id for each in session.scalars(moved)}
+    of_owners = select(ContactReference).where(ContactReference.organisation_id.in_(owners))
+    # By organisation and hash: the import that moved it on, if one has, and the row of who has it until then.
+    held: dict[tuple[int, str], list[tuple[float, ContactReference]]] = {}
+    for row in session.scalars(of_owners) if owners else ():
+        by, _, hashed = row.reference.removeprefix("#").partition(".")
+        key = (float(by), hashed) if row.reference.startswith("#") else (inf, _hash(row.reference))
+        held.setdefault((row.organisation_id, key[1]), []).append((key[0], row))
+    for rows in held.values():
+        own = next((row for by, row in rows if by == import_id), None)
+        later = [each for each in rows if each[0] > import_id]
+        if own and later:
+            min(later, key=itemgetter(0))[1].contact_id = own.contact_id
+        if own:
+            session.delete(own)
+    session.flush()
+
+
+def _hash(reference: str) -> str:
+    return hashlib.sha256(reference.encode()).hexdigest()[:24]
 
 
 class NamedPerson(NamedTuple):
@@ -111,7 +154,7 @@ def read_references(session: Session, contact_ids: Collection[int]) -> dict[tupl
         return {}
     rows = session.execute(
         select(ContactReference.organisation_id, ContactReference.contact_id, ContactReference.reference)
-        .where(ContactReference.contact_id.in_(values_subquery(session, contact_ids)))
+        .where(ContactReference.contact_id.in_(values_subquery(session, contact_ids)), IS_GIVEN)
         .order_by(ContactReference.reference.desc())
     )
     return {(organisation_id, contact_id): reference for organisation_id, contact_id, reference in rows}

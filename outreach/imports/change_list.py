@@ -161,7 +161,7 @@ def remove_list(session: Session, list_id: int, *, user: User, now: datetime) ->
         remove_sightings(session, list_import=list_import)
         undo_issues(session, list_import, now=now)
         theirs = (Membership.list_id.in_(others), Membership.import_id == list_import.id)
-        set_columns(session, Membership, *theirs, import_id=None, row=None)
+        set_columns(session, Membership, *theirs, import_id=None, row=None, unit="")
     for table in (ImportChange, PhoneLanguage):
         session.execute(delete(table).where(table.import_id.in_(imports)))
     remove_unused_spellings(session)

@@ -305,7 +305,7 @@ def about_now(
         phones = [phone_id for phone_id, _position in merge.data["phones"]] if is_alone else []
     now = {"contact": merge.kept_id, "outcome": "merged", "values": values, "phones": phones}
     now |= {"kept": undo.get("kept", []), "moved": "import" in merge.data, "name": None}
-    now |= {"merge": merge.id, "kept_then": now["kept"]}
+    now |= {"merge": merge.id, "kept_then": now["kept"], "contact_then": undo["contact"]}
     later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
     for each in (merge, *session.scalars(later.order_by(PersonMerge.id))):
         # Later ones in which the one who stayed was merged with another in turn.

@@ -32,6 +32,7 @@ from outreach.imports.kept_values import copy_values
 from outreach.imports.sightings import (
     add_people,
     lists_with,
+    meet_stated,
     reassign_contacts,
     record_twins,
     remove_sightings,
@@ -150,6 +151,10 @@ def part_lists(session: Session, data: Mapping[str, Any], kept_id: int) -> None:
         remove_sightings(session, list_import=its, of=kept_id, but={*having}.difference(lists))
         in_lists = (Membership.list_id.in_(lists), Membership.import_id == import_id)
         session.execute(delete(Membership).where(of_kept, *in_lists))
+    for list_id, stated in data.get("stated_before", ()):
+        if member := session.get(Membership, (list_id, kept_id), populate_existing=True):
+            member.stated = meet_stated(stated, member.stated)
+    session.flush()
     undone = _undone_imports(session)
     for list_id, import_id, row in data.get("by_hand", ()):
         member = session.get(Membership, (list_id, kept_id), populate_existing=True)
@@ -179,7 +184,8 @@ def _still_imported(row: dict[str, Any], undone: Collection[int]) -> dict[str, A
         return None if imports else row
     if "last_import_id" not in row or standing == imports:
         return row
-    return {**row, "import_id": standing[0], "last_import_id": None}
+    own = {} if standing[0] == row["import_id"] else {"row": None, "unit": ""}
+    return {**row, "import_id": standing[0], "last_import_id": None, **own}
 
 
 @contextmanager
@@ -206,13 +212,13 @@ def people_apart(session: Session, kept: Select[Any]) -> Iterator[dict[int, int]
     for merge in reversed(merges):
         moved, dropped = move_rows(session, tables, apart[merge.id], owners[merge.id])
         twins = dropped.get(Membership.__tablename__, ())
-        seen, by_hand = record_twins(session, owners[merge.id], twins)
+        recorded = record_twins(session, owners[merge.id], twins)
         others = {
             name: {table: rows for table, rows in merge.data[name].items() if table not in tables}
             for name in ("moved", "dropped")
         }
         rows = {"moved": others["moved"] | moved, "dropped": others["dropped"] | dropped}
-        merge.data = {**merge.data, **rows, "seen": seen, "by_hand": by_hand}
+        merge.data = {**merge.data, **rows, **recorded}
         delete_rows(session, Contact, Contact.id == apart[merge.id])
     session.flush()
 

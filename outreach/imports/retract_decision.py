@@ -188,14 +188,16 @@ def _undo_decision(
     if own:
         is_answer = issue.status == IssueStatus.QUESTION
         undo = _as_noted_since(undo, own, is_answer=is_answer, is_own=is_told and not was_seen)
-    for n, (other, record) in enumerate(rows):
+    # Who was merged since has a place of their own, which no row about the one who stayed holds.
+    holding = [each for each in rows if undo.get("contact_then") in (None, each[1]["contact"])]
+    for other, record in rows:
         undo, held = _hand_over(undo, record)
-        if n == 0:
+        if holding and record is holding[0][1]:
             held |= _joined_by(undo, list_import)
         kept = other.undo or {}
         beside = [held if each is record else each for each in kept.get("others", ())]
         other.undo = held if kept is record else {**kept, "others": beside}
-    another = rows[0][0].row if rows else None
+    another = holding[0][0].row if holding else None
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     withdraw_stated(session, list_import, {person.id: (values, phones)}, {person.id: other_changes})

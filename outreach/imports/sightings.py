@@ -7,7 +7,20 @@ is undone in each list that has it (`lists_with`).
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, insert, literal, or_, select, true, union
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    union,
+)
 from sqlalchemy.orm import Session, aliased
 
 from outreach.core.db import change_rows, set_columns, values_subquery
@@ -61,14 +74,15 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
 
 def record_twins(
     session: Session, contact_id: int, twins: Collection[Mapping[str, Any]]
-) -> tuple[list[list[int]], list[list[Any]]]:
-    """Record that the imports of these memberships contained a contact who is in the same lists.
+) -> dict[str, list[list[Any]]]:
+    """Record that the imports of these memberships contained a contact who is in the same lists, and join what the lists state.
 
-    Returns lists with imports that are new in them, and lists in which the contact is as if put in by hand now, as the
-    other was, each with the import and the row of before.
+    Returns lists with imports that are new in them (`seen`), lists in which the contact is as if put in by hand now, as the
+    other was, each with the import and the row of before (`by_hand`), and lists with what they stated before (`stated_before`).
     """
     new: list[list[int]] = []
     by_hand: list[list[Any]] = []
+    stated: list[list[Any]] = []
     for twin in twins:
         member = session.get_one(Membership, (twin["list_id"], contact_id), populate_existing=True)
         own = {None, member.import_id, member.last_import_id}
@@ -81,8 +95,11 @@ def record_twins(
         if twin["import_id"] is None and member.import_id is not None:
             by_hand.append([member.list_id, member.import_id, member.row])
             member.import_id = member.row = None
+        if member.stated is not None:
+            stated.append([member.list_id, member.stated])
+            member.stated = join_stated(member.stated, twin["stated"])
     session.flush()
-    return sorted(new), by_hand
+    return {"seen": sorted(new), "by_hand": by_hand, "stated_before": stated}
 
 
 def contained_by(list_import: ListImport) -> ColumnElement[bool]:
@@ -104,7 +121,7 @@ def reassign_contacts(
 ) -> None:
     """Reassign memberships that this import made to the next import that contained the person in the list, if any.
 
-    Their row is cleared, as the later import did not record it.
+    Their row and unit are cleared, as the later import did not record them.
     """
     between = (
         select(func.min(ImportSighting.import_id))
@@ -120,7 +137,7 @@ def reassign_contacts(
     made = (Membership.list_id.in_(lists), Membership.import_id == list_import.id, which)
     last_then = case((last == following, None), else_=last)
     is_followed = func.coalesce(last, between).is_not(None)
-    new = {"import_id": following, "last_import_id": last_then, "row": None}
+    new = {"import_id": following, "last_import_id": last_then, "row": None, "unit": ""}
     set_columns(session, Membership, *made, is_followed, **new)
 
 
@@ -155,6 +172,22 @@ def remove_sightings(
     change_rows(session, delete(ImportSighting).where(*is_its))
 
 
+def join_stated(one: dict[str, Any] | None, other: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what two memberships of an organisation say of a person whom it only names; None where one of them records them."""
+    if one is None or other is None:
+        return None
+    ids = {name: [*dict.fromkeys((*one.get(name, ()), *other.get(name, ())))] for name in ("phones", "added")}
+    return {"facts": {**other["facts"], **one["facts"]}, **ids}
+
+
+def meet_stated(before: dict[str, Any], now: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a membership stated before it was joined with another, without what was withdrawn since."""
+    if now is None:
+        return before
+    facts = {name: now["facts"][name] for name in before["facts"] if name in now["facts"]}
+    return {**before, "facts": facts, "phones": [each for each in before["phones"] if each in now["phones"]]}
+
+
 def add_people(session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]) -> int:
     """Add members of one list to another, each with the imports that contained them. Returns how many are new there."""
     of_source = (Membership.list_id == source.id, which)
@@ -168,6 +201,13 @@ def add_people(session: Session, source: ContactList, target: ContactList, which
         ),
     )
     people = select(Membership.contact_id).where(*of_source)
+    named, other = aliased(Membership), aliased(Membership)
+    same = (other.contact_id == named.contact_id, other.list_id == source.id)
+    is_named = (named.list_id == target.id, named.stated.is_not(None), named.contact_id.in_(people))
+    for member, stated in session.execute(
+        select(named, other.stated).join(other, and_(*same)).where(*is_named)
+    ):
+        member.stated = join_stated(member.stated, stated)
     seen = union(
         select(Membership.contact_id, Membership.import_id).where(*of_source),
         select(Membership.contact_id, Membership.last_import_id).where(*of_source),

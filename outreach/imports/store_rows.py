@@ -136,7 +136,8 @@ def store_rows(
     counts["updated"] += more
     counts["unchanged"] -= more
     store_values(session, _by_id(chunk.kept), list_import=list_import)
-    set_references(session, organisation_id, {name: person.id for name, person in chunk.named.items()})
+    named = {name: person.id for name, person in chunk.named.items()}
+    set_references(session, organisation_id, named, import_id=list_import.id)
     # A contact of this chunk has its id only now.
     issues = [as_issue(row, refusal) for row, refusal in chunk.issues]
     for status in save_issues(session, issues, list_import=list_import, now=now):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from outreach.contacts.languages import forget_languages, remove_unused_spellings
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.place_questions import follow_answer
-from outreach.contacts.references import lock_removal
+from outreach.contacts.references import give_references_back, lock_removal
 from outreach.contacts.suppressions import lock_phones
 from outreach.contacts.wishes import keep_holders
 from outreach.core.db import is_referenced, set_columns, values_subquery
@@ -64,6 +64,7 @@ def undo_import_rows(session: Session, list_import: ListImport, *, limit: int, n
     """
     lock_imports(session)
     lock_removal(session)
+    give_references_back(session, list_import.id)  # before who has them goes
     done = _undo_memberships(session, list_import, limit, now=now)
     done = done or undo_changes(session, list_import, limit, now=now)
     done = done or forget_languages(session, list_import, limit)

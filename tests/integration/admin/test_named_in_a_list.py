@@ -43,7 +43,7 @@ from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.wishes import is_left_alone, people_left_alone
 from outreach.core.schema import downgrade, upgrade
 from outreach.core.sentences import word_error
-from outreach.imports.change_list import remove_list
+from outreach.imports.change_list import merge_list, remove_list
 from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
@@ -724,3 +724,37 @@ def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(author,
     assert "Chiến dịch đang dùng danh sách này: Đợt hai." in done
     assert f'value="MTTQ/{LIST}" checked' in author.get(f"/admin/campaigns/new?list={world.list_id}").text
     assert author.get("/admin/campaigns/new?list=999").status_code == 404
+
+
+def test_lists_that_only_name_somebody_say_the_same_together_once_merged(world, recorded, tmp_path):
+    bring(world, tmp_path, "ND", "Một", f"Y Bích,,,,{local(6)}; {local(7)},")
+    bring(world, tmp_path, "ND", "Hai", f"Y Bích,1975,,,{local(6)},")
+    theirs = world.officer("nd@loa.example", Role.STAFF, world.organisation_id("ND"))
+    ids = dict(world.rows(select(ContactList.name, ContactList.id)))
+    world.do(remove_list, ids["Nông dân"], by=theirs)
+    before = world.read(read_contact, recorded, user=world.user(theirs))
+    world.do(merge_list, ids["Một"], into=ids["Hai"], by=theirs)
+    world.do(remove_list, ids["Một"], by=theirs)
+    assert world.read(read_contact, recorded, user=world.user(theirs)) == before
+    assert reached(world, [recorded], "Hai") == [number(6)]
+    wrong = {"reason": Closing.WRONG_NUMBER, "note": "sai", "by": PROVINCE}
+    world.do(suppress_number, recorded, phone_id(world, 6), **wrong)
+    assert reached(world, [recorded], "Hai") == [number(7)]
+
+
+@pytest.mark.parametrize("name", ["Tên lạ", "Danh sách ghi"])
+def test_merged_with_their_own_somebody_whom_a_list_only_names_is_seen_by_what_it_says_of_both(
+    world, person, tmp_path, name
+):
+    bring(world, tmp_path, "PN", name, f"Y Rơ,1971,,,{local(5)},")
+
+    def seen(contact_id):
+        shown, phones = world.read(read_contact, contact_id, user=world.user(NOSY))
+        return shown.is_partial, shown.birth_year, shown.village, [each.e164 for each in phones]
+
+    other = world.contact("Y Rơ")
+    before = seen(person), seen(other)
+    merge = world.do(merge_people, person, other, by=PROVINCE)
+    assert seen(person) == (True, 1971, "", [number(1), number(5)])
+    other = world.do(unmerge_people, merge.id, by=PROVINCE)
+    assert (seen(person), seen(other)) == before

@@ -83,7 +83,7 @@ def test_a_request_is_shown_where_it_presses(world, author, person):
 def test_the_file_for_the_person_has_all_and_runs_nothing(world, client, person):
     campaign = world.sent()
     world.reply(number(0), "@toi da cai roi", gateway_id="SM1")
-    world.do(set_references, world.organisation_id(), {"HV-7": person})
+    world.do(set_references, world.organisation_id(), {"HV-7": person}, import_id=0)
     signed_in(client, AUTHOR)
     ask(client, person, "export")
     path = f"/admin/requests/{requests(world)[0].id}/export"

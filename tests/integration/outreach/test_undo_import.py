@@ -1,25 +1,31 @@
 """An import taken back: what it alone brought goes, what others brought stays, and history is not torn."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
+from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.campaigns import Recipient
 from outreach.contacts.contact import correct_contact
 from outreach.contacts.languages import remember_languages
 from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.place_questions import move_contacts
-from outreach.contacts.references import set_references
+from outreach.contacts.references import read_references, set_references
 from outreach.imports import store_rows
 from outreach.imports.change_list import merge_list, remove_list, split_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, export_issues
+from outreach.imports.list_reader import check_list
 from outreach.imports.retract_decision import retract_decision
+from outreach.imports.store_rows import begin_import, find_or_create_list
 from outreach.imports.undo_import import undo_import_rows
 from outreach.models.accounts import Area, Organisation
 from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
+    ContactReference,
     ImportChange,
     ImportIssue,
     ImportSighting,
@@ -31,7 +37,7 @@ from outreach.models.contacts import (
 )
 from outreach.places.areas import load_areas
 from outreach.rules.errors import NotFound, WrongState
-from tests.support.lists import UNITS, bring, directory, local, write
+from tests.support.lists import GAZETTEER, HEADER, UNITS, bring, directory, local, write
 from tests.support.servers import both_databases
 from tests.support.tables import cases
 from tests.support.world import AUTHOR, LIST, number
@@ -175,7 +181,7 @@ def test_who_has_moved_or_has_another_name_number_or_language_goes_too(office, t
     (here, person), *_others = office.rows(select(Contact.area_code, Contact.id).order_by(Contact.id))
     there, owner = office.scalar(select(Area.code).where(Area.code != here)), office.one(select(Organisation))
     office.do(move_contacts, here, there, Contact.id != person)
-    office.do(set_references, owner.id, {"cd-7": person})
+    office.do(set_references, owner.id, {"cd-7": person}, import_id=0)
     said = [("tiếng làng bên", [office.phone(number(2))])]
     office.do(remember_languages, said, list_import=office.get_one(ListImport, 1))
     office.do(remove_number, person, office.phone(number(1)), note="đổi số", right_number=local(9))
@@ -523,3 +529,77 @@ def test_a_decision_that_is_taken_back_leaves_what_other_files_say(office, tmp_p
     retract_decision(office.runtime, 1, user=user, now=now)
     left = [] if first == "clear" else [("Y Hlan", None, None, None, "", number(123), "Hội viên")]
     assert directory(office) == left
+
+
+def hand_in(world, tmp_path, **people):
+    """Rows of a system about people of these numbers, by what it calls them; the import's id."""
+    rows = [
+        *check_list(write(tmp_path, *(f"1,Y Hlan {n},,,,{local(n)}" for n in people.values())), GAZETTEER)
+    ]
+    owner = world.get_one(ContactList, world.list_id).organisation_id
+    into = world.do(find_or_create_list, organisation_id=owner, name="Hội viên")
+    brought = world.do(begin_import, list_id=into.id, file_name="api.csv", sha256="0")
+    called = (owner, {row.row: name for row, name in zip(rows, people, strict=True)})
+    world.do(store_rows.store_rows, rows, list_import=brought, known_areas=set(), references=called)
+    return brought.id
+
+
+@both_databases
+def test_a_name_that_a_system_gave_to_somebody_else_is_given_back_with_the_file(office, tmp_path):
+    def called():
+        people = dict(office.rows(select(Contact.id, Contact.name)))
+        known = office.read(read_references, [*people])
+        return {name: people[contact_id][-1] for (_owner, contact_id), name in known.items()}
+
+    first = hand_in(office, tmp_path, R=1, S=2)
+    moved, again = hand_in(office, tmp_path, R=2), hand_in(office, tmp_path, R=3)
+    assert called() == {"S": "2", "R": "3"}
+    undo(office, moved, limit=1)
+    assert called() == {"S": "2", "R": "3"}
+    undo(office, again)
+    assert called() == {"R": "1", "S": "2"}
+    undo(office, hand_in(office, tmp_path, R=2))
+    assert called() == {"R": "1", "S": "2"}
+    undo(office, first)
+    assert (office.count(Contact), office.count(ContactReference)) == (0, 0)
+
+
+def test_a_branch_that_an_undone_file_wrote_is_not_kept_by_the_later_one(office, tmp_path):
+    for n in (1, 2):
+        file = tmp_path / f"{n}.csv"
+        file.write_text(f"{HEADER},Chi hội\n1,Y Hlan,,,,{local(1)},Chi hội {n}\n", encoding="utf-8")
+        bring(office, file)
+    undo(office, 1)
+    assert office.one(select(Membership.unit)) == ""
+
+
+@both_databases
+@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("taken_back", [0, 1])
+@pytest.mark.parametrize("both", [False, True])
+def test_of_two_decided_rows_whose_people_were_merged_each_is_taken_back_alone(
+    office, tmp_path, kept, taken_back, both
+):
+    unclear = [local(n).replace("000", "OOO", 1) for n in (1, 2)]
+    bring(office, write(tmp_path, *[f"{n},Y Hlan {n},195{n},,,{unclear[n - 1]}" for n in (1, 2)]))
+    issues = office.all(select(ImportIssue.id).order_by(ImportIssue.row))
+    for n, issue in enumerate(issues):
+        office.do(decide_issue, issue, Decision.TAKEN, now=office.now + timedelta(seconds=n))
+    people = office.all(select(Contact.id).order_by(Contact.name))
+    merge = office.do(merge_people, people[kept], people[1 - kept], now=office.now + timedelta(minutes=1))
+    at = {"by": AUTHOR, "now": office.now + timedelta(minutes=2)}
+    if taken_back == kept:  # the other one stands in their place
+        with pytest.raises(WrongState, match="row_person_merged"):
+            office.do(retract_decision, issues[taken_back], **at)
+        office.do(unmerge_people, merge.id, **at)
+        office.do(retract_decision, issues[taken_back], **at)
+    else:
+        office.do(retract_decision, issues[taken_back], **at)
+        office.do(unmerge_people, merge.id, **at)
+    left = f"Y Hlan {2 - taken_back}"
+    assert [(each[0], each[5]) for each in directory(office)] == [(left, number(2 - taken_back))]
+    if both:
+        office.do(retract_decision, issues[1 - taken_back], **at)
+    else:
+        undo(office, 1)
+    assert directory(office) == []
