@@ -70,6 +70,7 @@ from campaigns.webhooks.collect_events import (
     describe_answer,
     describe_opt_out,
     is_told,
+    is_told_to,
     people_of_wishes,
     read_people_of,
 )
@@ -631,9 +632,7 @@ def add_reply_routes(api: Api) -> None:
             seen = organisations_of(session, bearer().as_user())
             if seen is not None:
                 theirs = people_of_wishes().subquery()
-                known = select(theirs.c.wish_id).join(
-                    Membership, Membership.contact_id == theirs.c.contact_id
-                )
+                known = select(theirs.c.wish_id).join(Membership, is_told_to(theirs))
                 lists = select(ContactList.id).where(ContactList.organisation_id.in_(seen))
                 query = query.where(Wish.id.in_(known.where(Membership.list_id.in_(lists))))
             rows, following = page_of(session, query, Wish.id)

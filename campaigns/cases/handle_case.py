@@ -176,9 +176,9 @@ def assign_case(session: Session, case_id: int, *, user: User, now: datetime) ->
 
 @use_case
 def unassign_case(session: Session, case_id: int, *, user: User, now: datetime) -> None:
-    """Unassign a case. Raises NotFound, NotAllowed, WrongState."""
+    """Unassign a case; of a cry for help that nobody has any more officers are told anew. Raises NotFound, NotAllowed, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
-    case.taken_by = case.taken_at = None
+    case.taken_by = case.taken_at = case.alerted_at = case.escalated_at = None
     audit.record(session, "case.release", case, user, now)
 
 

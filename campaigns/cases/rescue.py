@@ -48,12 +48,12 @@ from outreach.accounts import audit
 from outreach.accounts.village_officers import find_officer
 from outreach.contacts.directory import read_stated, visible_lists
 from outreach.contacts.phones import find_or_create_phones
-from outreach.core.db import find_row
+from outreach.core.db import count_rows, find_row
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.core.signed_tokens import TokenPurpose, read_token, signed_link
-from outreach.models.accounts import Area, User
+from outreach.models.accounts import Area, AuditEvent, User
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.formats import way_to
@@ -509,10 +509,10 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     return 0
 
 
-def _name_event(case: Case, urgent_at: datetime, is_first: bool) -> tuple[str, str]:
-    """Return the kind of an alert, and what tells it from the others."""
+def _name_event(case: Case, urgent_at: datetime, is_first: bool, released: int) -> tuple[str, str]:
+    """Return the kind of an alert, and what tells it from the others, also from those of before the case was `released`."""
     told_at = case.alerted_at or case.escalated_at
-    identity = f"loa-urgent-{case.id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
+    identity = f"loa-urgent-{case.id}-{urgent_at:%y%m%d%H%M}-{is_first:d}" + f"-{released}" * bool(released)
     if told_at if is_first else case.taken_at and case.taken_at >= urgent_at:
         return "case.team_untold", f"{identity}-{told_at or urgent_at:%y%m%d%H%M%S}"
     return "case.urgent" if is_first else "case.untaken", identity
@@ -527,7 +527,9 @@ def _alert(runtime: Runtime, case_id: int, *, is_first: bool, now: datetime) -> 
         if case is None or case.urgent_at is None:
             return 0
         urgent_at = case.urgent_at
-        kind, identity = _name_event(case, urgent_at, is_first)
+        given_up = (AuditEvent.subject == f"cases:{case_id}", AuditEvent.action == "case.release")
+        released = count_rows(session, AuditEvent, *given_up)
+        kind, identity = _name_event(case, urgent_at, is_first, released)
         words = _describe(session, case, base=settings.public_base_url, now=now, kind=kind)
     contacts = known.duty if is_first else known.stand_in
     by_way: dict[str, list[str]] = {"webhook": [], "mail": [], "sms": []}

@@ -139,12 +139,11 @@ def due_mail(
 
 
 def is_delivered(session: Session, drive: int, day: str) -> bool:
-    """Return whether everybody to whom it was last queued was mailed the report, at whichever try, or it was noted as delivered by hand.
+    """Return whether everybody to whom it was last queued was mailed the report, at whichever try, or its newest issue was noted as delivered by hand.
 
     False without recipients. A correction counts too, as it contains the whole report. An address that was put right since is no longer waited for.
     """
-    report_day = session.get(ReportDay, (drive, day))
-    if report_day is not None and report_day.by_hand_at is not None:
+    if _was_by_hand(session.get(ReportDay, (drive, day)), newest_issue(session, drive, day, is_issued=True)):
         return True
     rows = session.execute(
         select(func.lower(ReportMail.address), ReportMail.expires_at, ReportMail.sent_at).where(
@@ -156,6 +155,12 @@ def is_delivered(session: Session, drive: int, day: str) -> bool:
     last = max((expires_at for _address, expires_at, _sent_at in rows), default=None)
     recipients = {address for address, expires_at, _sent_at in rows if expires_at == last}
     return bool(recipients) and recipients <= {address for address, _expires_at, sent_at in rows if sent_at}
+
+
+def _was_by_hand(report_day: ReportDay | None, newest: ReportIssue | None) -> bool:
+    """Return whether the newest issue of a day was delivered by hand: a correction may have come after that."""
+    at = report_day.by_hand_at if report_day else None
+    return at is not None and (newest is None or newest.issued_at is None or newest.issued_at <= at)
 
 
 def readdress(runtime: Runtime, drive: int, day: str, *, now: datetime) -> None:
@@ -478,10 +483,11 @@ def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
     # Outside any lock: it takes a second or two. Another process that builds them meanwhile builds the same.
     files = build_files(document, made_at=to_issue.frozen_at)
     with transaction(runtime) as session:
-        lock_day(session, drive, day.isoformat())
+        report_day = lock_day(session, drive, day.isoformat())
         issued = session.get_one(ReportIssue, to_issue.id, populate_existing=True)
         if issued.issued_at is not None:
             return False
+        report_day.undelivered_at = None if issued.n else report_day.undelivered_at  # its own alarm is due
         session.add_all(
             ReportFile(
                 issue_id=issued.id, kind=kind, content=content, sha256=hashlib.sha256(content).hexdigest()
@@ -721,7 +727,7 @@ def note_by_hand(session: Session, drive: int, day: str, *, user: User, now: dat
     require_province(session, user)
     report_day = lock_day(session, drive, day)
     newest = or_raise(newest_issue(session, drive, day, is_issued=True), NotFound("report_not_issued"))
-    if report_day.by_hand_at is not None:
+    if _was_by_hand(report_day, newest):
         raise WrongState("recorded_before")
     report_day.by_hand_at, report_day.by_hand_by = now, user.id
     audit.record(session, "report.by_hand", newest, user, now)

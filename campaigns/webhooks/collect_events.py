@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CompoundSelect, exists, func, or_, select, text, union
+from sqlalchemy import ColumnElement, CompoundSelect, exists, false, func, or_, select, text, union
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -28,7 +28,7 @@ from campaigns.rules.states import AttemptState, CampaignState, MessageState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
 from outreach.contacts.references import read_references
-from outreach.core.db import Database, insert_new, is_postgresql
+from outreach.core.db import Database, insert_new, is_postgresql, is_set
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ContactPhone, Membership, Wish, WishNumber, WishPerson
 from outreach.rules.wishes import EVERYTHING
@@ -336,13 +336,22 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
     return last
 
 
-def people_of_wishes() -> CompoundSelect[int, int]:
-    """Select the wish and the person of each wish: those whose it is, and those who have its number."""
+def people_of_wishes() -> CompoundSelect[Any]:
+    """Select the wish and the person of each wish: those whose it is, and those who have its number.
+
+    `is_named`: only lists that name the person give them the number, and they alone are told (`is_told_to`).
+    """
+    having = select(WishNumber.wish_id, ContactPhone.contact_id, ContactPhone.is_named)
     return union(
-        select(WishPerson.wish_id, WishPerson.contact_id),
-        select(WishNumber.wish_id, ContactPhone.contact_id).join(
-            ContactPhone, ContactPhone.phone_id == WishNumber.phone_id
-        ),
+        select(WishPerson.wish_id, WishPerson.contact_id, false().label("is_named")),
+        having.join(ContactPhone, ContactPhone.phone_id == WishNumber.phone_id),
+    )
+
+
+def is_told_to(theirs: Any) -> ColumnElement[bool]:
+    """Return the condition for the memberships by whose lists one of `people_of_wishes` is told of."""
+    return (Membership.contact_id == theirs.c.contact_id) & or_(
+        ~is_set(theirs.c.is_named), Membership.stated.is_not(None)
     )
 
 
@@ -361,9 +370,10 @@ def read_people_of(session: Session, wishes: Sequence[int]) -> dict[int, list[Na
     is_named = Membership.stated.is_not(None)
     for wish_id, *listed in session.execute(
         select(theirs.c.wish_id, theirs.c.contact_id, ContactList.organisation_id, is_named)
-        .join(Membership, Membership.contact_id == theirs.c.contact_id)
+        .join(Membership, is_told_to(theirs))
         .join(ContactList, ContactList.id == Membership.list_id)
         .where(theirs.c.wish_id.in_(wishes))
+        .distinct()
     ):
         people.setdefault(wish_id, []).append(NamedInList._make(listed))
     return people

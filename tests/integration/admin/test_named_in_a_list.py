@@ -19,13 +19,17 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
+from campaigns.models.webhooks import Delivery, Subscription
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from campaigns.privacy.requests import record_request
 from campaigns.replies.gateway_inbox import hand_in_reply
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.visits import VisitOutcome
+from campaigns.rules.webhooks import EventKind
 from campaigns.visits.results import enter_results, read_houses
 from campaigns.visits.sheets import assign_sheet, create_sheet, read_lines
+from campaigns.webhooks.collect_events import collect_events
+from campaigns.webhooks.deliver_events import subscribe
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.village_officers import add_officer
 from outreach.contacts.contact import (
@@ -287,6 +291,19 @@ def test_who_only_names_a_person_turns_no_messages_to_a_number_that_they_hand_in
     reached = reached.where(Recipient.campaign_id == world.sent(lists=["Nông dân"]))
     assert world.one(reached.where(Recipient.contact_id == lan)) == number(3)
     world.do(suppress_number, lan, phone_id(world, 3), reason=Closing.OPT_OUT, note="xin thôi", by=NOSY)
+
+
+def test_a_system_hears_of_nobody_who_is_not_left_alone_by_a_number_that_others_hand_in(world, two_named):
+    boss = world.officer("quantri@loa.example", Role.ADMINISTRATOR)
+    for code in ("ND", "PN"):
+        of = {"organisation_id": world.organisation_id(code), "kinds": [EventKind.OPT_OUT], "by": boss}
+        world.do(subscribe, name=code, url="https://kho.example/", is_production=False, **of)
+    world.reply(number(9), "TC", gateway_id="stop", now=world.now)
+    assert world.read(people_left_alone, two_named) == set()
+    collect_events(world.runtime.db, now=datetime.now(UTC))
+    told = select(Subscription.name, Delivery.data).join(Subscription)
+    lan, _hoa = two_named
+    assert [(name, data["people"]) for name, data in world.rows(told)] == [("PN", [lan])]
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from campaigns.reports.issue_report import (
     is_delivered,
     issue,
     newest_issue,
+    note_by_hand,
     note_pending_changes,
     prepare_report,
     read_issues,
@@ -485,6 +486,20 @@ def test_a_report_issued_before_anybody_was_to_get_it_is_delivered_by_its_correc
     province.correct("16:00")
     assert addressees(box.take()) >= sorted(LEADERS)
     assert province.world.read(is_delivered, 1, province.day.isoformat())
+
+
+def test_a_correction_that_reaches_nobody_is_alarmed_though_the_report_was_delivered_by_hand(province, box):
+    world, iso = province.world, province.day.isoformat()
+    province.publish("13:30")
+    world.do(note_by_hand, 1, iso, user=province.officer(), now=province.at("13:40"))
+    assert world.read(is_delivered, 1, iso)
+    province.post_to("smtp://127.0.0.1:9")
+    province.hand_in(province.health, "15:00", installed=90)
+    province.correct("16:00")
+    assert not world.read(is_delivered, 1, iso)
+    assert world.one(select(ReportDay.undelivered_at)) == province.at("16:00")
+    world.do(note_by_hand, 1, iso, user=province.officer(), now=province.at("16:10"))
+    assert world.read(is_delivered, 1, iso)
 
 
 def test_what_fails_for_one_drive_keeps_no_other_s_report_waiting(province, monkeypatch):

@@ -13,7 +13,7 @@ from campaigns.analytics.open_tasks import read_open_cries
 from campaigns.cases import rescue as alert_cases
 from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.conversation import read_items
-from campaigns.cases.handle_case import close_case, label_reply, last_cry_of
+from campaigns.cases.handle_case import assign_case, close_case, label_reply, last_cry_of, unassign_case
 from campaigns.cases.rescue import alert_officers, enqueue_due_alerts
 from campaigns.lifecycle import resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
@@ -180,6 +180,24 @@ def test_a_case_that_was_taken_is_not_escalated(world, campaign):
     say(world, CRY)
     world.execute(update(Case).values(alerted_at=world.now, taken_at=world.now))
     assert enqueue_due_alerts(world.runtime, now=world.now + URGENT_WAITS) == 0
+
+
+def test_officers_are_told_anew_of_a_cry_that_who_took_it_gives_back(world, campaign, box):
+    world.use(duty_contacts=("truc@loa.example",), stand_in_contacts=("thay@loa.example",), smtp_url=box.url)
+    say(world, CRY)
+    case_id = world.one(select(Case.id))
+    alert_officers(world.runtime, case_id, now=world.now)
+    late = world.now + URGENT_WAITS
+    alert_officers(world.runtime, case_id, now=late)
+    world.do(assign_case, case_id, now=late + timedelta(minutes=1))
+    assert enqueue_due_alerts(world.runtime, now=late + timedelta(minutes=1)) == 0
+    world.do(unassign_case, case_id, now=late + timedelta(minutes=2))
+    assert enqueue_due_alerts(world.runtime, now=late + timedelta(minutes=2)) == 1
+    for _ in range(2):
+        alert_officers(world.runtime, case_id, now=late + timedelta(minutes=2))
+    mails = box.take()
+    assert [to for to, _mail in mails] == ["truc@loa.example", "thay@loa.example"] * 2
+    assert len({mail["Message-ID"] for _to, mail in mails}) == 4
 
 
 def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_alert(world, campaign):
