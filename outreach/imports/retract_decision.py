@@ -188,16 +188,7 @@ def _undo_decision(
     if own:
         is_answer = issue.status == IssueStatus.QUESTION
         undo = _as_noted_since(undo, own, is_answer=is_answer, is_own=is_told and not was_seen)
-    # Who was merged since has a place of their own, which no row about the one who stayed holds.
-    holding = [each for each in rows if undo.get("contact_then") in (None, each[1]["contact"])]
-    for other, record in rows:
-        undo, held = _hand_over(undo, record)
-        if holding and record is holding[0][1]:
-            held |= _joined_by(undo, list_import)
-        kept = other.undo or {}
-        beside = [held if each is record else each for each in kept.get("others", ())]
-        other.undo = held if kept is record else {**kept, "others": beside}
-    another = holding[0][0].row if holding else None
+    undo, another = _hand_to(rows, undo, list_import)
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     withdraw_stated(session, list_import, {person.id: (values, phones)}, {person.id: other_changes})
@@ -267,6 +258,24 @@ def _other_rows(
         for each in (other.undo or {}, *(other.undo or {}).get("others", ()))
         if each.get("contact") in same
     ]
+
+
+def _hand_to(
+    rows: list[tuple[ImportIssue, dict[str, Any]]], undo: dict[str, Any], list_import: ListImport
+) -> tuple[dict[str, Any], int | None]:
+    """Return what is left of a row's record, and the row that has its place in the list, once the others hold what they say as well.
+
+    Who was merged since has a place of their own, which no row about the one who stayed has.
+    """
+    holding = [each for each in rows if undo.get("contact_then") in (None, each[1]["contact"])][:1]
+    for other, record in rows:
+        undo, held = _hand_over(undo, record)
+        if any(record is each for _other, each in holding):
+            held |= _joined_by(undo, list_import)
+        kept = other.undo or {}
+        beside = [held if each is record else each for each in kept.get("others", ())]
+        other.undo = held if kept is record else {**kept, "others": beside}
+    return undo, holding[0][0].row if holding else None
 
 
 def _hand_over(undo: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
