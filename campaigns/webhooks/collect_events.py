@@ -28,7 +28,7 @@ from campaigns.rules.states import AttemptState, CampaignState, MessageState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
 from outreach.contacts.references import read_references
-from outreach.core.db import Database, insert_new, is_postgresql, is_set
+from outreach.core.db import Database, insert_new, is_postgresql
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ContactPhone, Membership, Wish, WishNumber, WishPerson
 from outreach.rules.wishes import EVERYTHING
@@ -351,7 +351,7 @@ def people_of_wishes() -> CompoundSelect[Any]:
 def is_told_to(theirs: Any) -> ColumnElement[bool]:
     """Return the condition for the memberships by whose lists one of `people_of_wishes` is told of."""
     return (Membership.contact_id == theirs.c.contact_id) & or_(
-        ~is_set(theirs.c.is_named), Membership.stated.is_not(None)
+        theirs.c.is_named.is_(False), Membership.stated.is_not(None)
     )
 
 
