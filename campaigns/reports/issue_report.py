@@ -139,17 +139,18 @@ def due_mail(
 
 
 def is_delivered(session: Session, drive: int, day: str) -> bool:
-    """Return whether everybody to whom it was last queued was mailed the report, at whichever try, or its newest issue was noted as delivered by hand.
+    """Return whether everybody to whom it was last queued was mailed the newest issue, at whichever try, or that was noted as delivered by hand.
 
     False without recipients. A correction counts too, as it contains the whole report. An address that was put right since is no longer waited for.
     """
     if _was_by_hand(session.get(ReportDay, (drive, day)), newest_issue(session, drive, day, is_issued=True)):
         return True
+    of_day = (ReportMail.drive_id == drive, ReportMail.day == day)
+    of_report = ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION))
+    newest = select(func.max(ReportMail.issue_id)).where(*of_day, of_report).scalar_subquery()
     rows = session.execute(
         select(func.lower(ReportMail.address), ReportMail.expires_at, ReportMail.sent_at).where(
-            ReportMail.drive_id == drive,
-            ReportMail.day == day,
-            ReportMail.purpose.in_((Purpose.REPORT, Purpose.CORRECTION)),
+            *of_day, of_report, ReportMail.issue_id == newest
         )
     ).all()
     last = max((expires_at for _address, expires_at, _sent_at in rows), default=None)
