@@ -69,17 +69,18 @@ def set_references(
     )
 
 
-def give_references_back(session: Session, import_id: int) -> None:
+def give_references_back(session: Session, organisation_id: int, import_id: int) -> None:
     """Let references that an import moved mean whom they meant before; one that a later import moved on, once that is undone."""
-    moved = select(ContactReference).where(ContactReference.reference.startswith(f"#{import_id}."))
-    owners = {each.organisation_id for each in session.scalars(moved)}
-    of_owners = select(ContactReference).where(ContactReference.organisation_id.in_(owners))
-    # By organisation and hash: the import that moved it on, if one has, and the row of who has it until then.
-    held: dict[tuple[int, str], list[tuple[float, ContactReference]]] = {}
-    for row in session.scalars(of_owners) if owners else ():
+    of_owner = select(ContactReference).where(ContactReference.organisation_id == organisation_id)
+    moved = of_owner.where(ContactReference.reference.startswith(f"#{import_id}."))
+    if session.scalar(moved.limit(1)) is None:
+        return
+    # By hash: the import that moved it on, if one has, and the row of who has it until then.
+    held: dict[str, list[tuple[float, ContactReference]]] = {}
+    for row in session.scalars(of_owner):
         by, _, hashed = row.reference.removeprefix("#").partition(".")
         key = (float(by), hashed) if row.reference.startswith("#") else (inf, _hash(row.reference))
-        held.setdefault((row.organisation_id, key[1]), []).append((key[0], row))
+        held.setdefault(key[1], []).append((key[0], row))
     for rows in held.values():
         own = next((row for by, row in rows if by == import_id), None)
         later = [each for each in rows if each[0] > import_id]

@@ -64,13 +64,13 @@ def undo_import_rows(session: Session, list_import: ListImport, *, limit: int, n
     """
     lock_imports(session)
     lock_removal(session)
-    give_references_back(session, list_import.id)  # before who has them goes
+    owner = session.get_one(ContactList, list_import.list_id).organisation_id
+    give_references_back(session, owner, list_import.id)  # before who has them goes
     done = _undo_memberships(session, list_import, limit, now=now)
     done = done or undo_changes(session, list_import, limit, now=now)
     done = done or forget_languages(session, list_import, limit)
     if not done:
         remove_sightings(session, list_import=list_import)
-        owner = session.get_one(ContactList, list_import.list_id).organisation_id
         remove_values(session, KeptValue.import_id == list_import.id, organisation_id=owner)
         undo_issues(session, list_import, now=now)
         remove_unused_spellings(session)
