@@ -97,8 +97,8 @@ def of_stranger(kind):
 
 
 def is_typical(kind):
-    """Return whether replies to a question are as frequent as an office gets them: strangers t9 to t17 wrote half of theirs in a roundabout way, t23 and t24 a quarter of calm ones with words of danger."""
-    return of_stranger(kind) and not re.fullmatch(r"t(?:9|1[0-7]|2[34])-\d", kind)
+    """Return whether replies to a question are as frequent as an office gets them: strangers t9 to t17 wrote half of theirs in a roundabout way, t27 and t28 did as well, t23 and t24 a quarter of calm ones with words of danger."""
+    return of_stranger(kind) and not re.fullmatch(r"t(?:9|1[0-7]|2[3478])-\d", kind)
 
 
 @cache
