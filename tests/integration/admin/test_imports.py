@@ -175,13 +175,13 @@ def columns_of(page):
 
 def test_columns_are_named_by_hand_read_again_and_remembered(client, world):
     page = checked(
-        client, world, "Ho ten,Lien he\nA Thun,khong co\nA Lau,0905000123\nY Hlan,chua co\nY Bl,ko\n", "b.csv"
+        client, world, "Ho ten,Goi so\nA Thun,khong co\nA Lau,0905000123\nY Hlan,chua co\nY Bl,ko\n", "b.csv"
     )
     assert "Chưa rõ cột số điện thoại" in page
     fields = columns_of(page)
-    named = {fields["Ho ten"]: "name", fields["Lien he"]: "phone"}
+    named = {fields["Ho ten"]: "name", fields["Goi so"]: "phone"}
     assert "Chưa có cột nào là số điện thoại" in post(client, "/admin/imports/1/confirm").text
-    twice = post(client, "/admin/imports/1/columns", **{fields["Ho ten"]: "name", fields["Lien he"]: "name"})
+    twice = post(client, "/admin/imports/1/columns", **{fields["Ho ten"]: "name", fields["Goi so"]: "name"})
     assert "Chưa có cột nào" in twice.text
     post(client, "/admin/imports/1/columns", **named)
     work_on(world, 1)
@@ -189,7 +189,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client, world):
     confirmed(client, world)
     assert (world.count(Contact), world.count(Phone)) == (4, 1)
     # The next file with this header needs nobody.
-    hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
+    hand_in(client, world, "c.csv", b"Ho ten,Goi so\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
     work_on(world, 2)
     assert upload(world, 2).counts["ok"] == 1
 
