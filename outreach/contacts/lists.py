@@ -168,6 +168,14 @@ def create_list(
 
 def free_name(session: Session, name: str, *, organisation_id: int) -> str:
     """Return a name, if free, with single spaces; a hidden list that has it gets another. Raises BadInput."""
+    name, holder = find_holder(session, name, organisation_id=organisation_id)
+    if holder is not None:
+        raise BadInput("list_name_taken", name=name)
+    return name
+
+
+def find_holder(session: Session, name: str, *, organisation_id: int) -> tuple[str, ContactList | None]:
+    """Return a name with single spaces and the visible list that has it; a hidden one gets another. Raises BadInput."""
     name = " ".join(name.split())
     if not name:
         raise BadInput("list_name_missing")
@@ -178,12 +186,11 @@ def free_name(session: Session, name: str, *, organisation_id: int) -> str:
         .where(ContactList.organisation_id == organisation_id, ContactList.name == name)
         .with_for_update()
     )
-    if holder is not None:
-        if not holder.hidden:
-            raise BadInput("list_name_taken", name=name)
-        holder.name = f"{name[: LONGEST_NAME - 20]} ({holder.id})"
-        session.flush()
-    return name
+    if holder is None or not holder.hidden:
+        return name, holder
+    holder.name = f"{name[: LONGEST_NAME - 20]} ({holder.id})"
+    session.flush()
+    return name, None
 
 
 LONGEST_NOTE = 200

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.contacts.languages import remember_languages
-from outreach.contacts.lists import free_name
+from outreach.contacts.lists import find_holder
 from outreach.contacts.phones import create_phones, find_phones
 from outreach.contacts.place_questions import ask_about_places
 from outreach.contacts.references import set_references
@@ -74,8 +74,9 @@ def find_or_create_list(session: Session, *, organisation_id: int, name: str, no
     is_its = ContactList.name.in_((name, " ".join(name.split())))
     is_named = (ContactList.organisation_id == organisation_id, is_its)
     contact_list = session.scalar(select(ContactList).where(*is_named, ~ContactList.hidden))
+    if contact_list is None:  # or made by another request just now
+        name, contact_list = find_holder(session, name, organisation_id=organisation_id)
     if contact_list is None:
-        name = free_name(session, name, organisation_id=organisation_id)
         contact_list = ContactList(organisation_id=organisation_id, name=name, created_at=now)
         session.add(contact_list)
         session.flush()

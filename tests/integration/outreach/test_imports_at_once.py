@@ -10,13 +10,14 @@ from campaigns.models.campaigns import Campaign, CampaignList
 from campaigns.planning.audience import freeze_audience, lists_of_organisations
 from outreach.contacts.contact import correct_contact
 from outreach.contacts.phones import add_number
+from outreach.imports import store_rows as store_module
 from outreach.imports import undo_import as undo_module
 from outreach.imports.change_list import remove_list
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision
 from outreach.imports.list_reader import check_list
 from outreach.imports.merge_contacts import ContactMerger
-from outreach.imports.store_rows import begin_import, lock_imports, store_rows
+from outreach.imports.store_rows import begin_import, find_or_create_list, lock_imports, store_rows
 from outreach.imports.undo_import import undo_import_rows
 from outreach.imports.uploads import undo_import
 from outreach.models.contacts import Contact, ContactList, ListImport, Phone
@@ -221,3 +222,17 @@ def test_a_command_that_undoes_an_import_holds_nothing_for_which_others_wait(wor
             assert not wait([begun], timeout=BLOCKED_S).done
             session.get_one(ListImport, 1, with_for_update=True)
         assert begun.result() == 1
+
+
+def test_a_list_that_another_request_makes_between_the_look_and_the_making_is_used(world, monkeypatch):
+    owner = world.get_one(ContactList, world.list_id).organisation_id
+    named = {"organisation_id": owner, "name": "Từ cổng dữ liệu"}
+    made, find = [], store_module.find_holder
+
+    def after_another(*args, **values):
+        monkeypatch.setattr(store_module, "find_holder", find)
+        made.append(world.do(find_or_create_list, **named).id)
+        return find(*args, **values)
+
+    monkeypatch.setattr(store_module, "find_holder", after_another)
+    assert [world.do(find_or_create_list, **named).id] == made
