@@ -192,9 +192,7 @@ def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime
     other_id = _bring_back(session, merge, now=now)
     part_lists(session, merge.data, merge.kept_id)
     share_wishes_since(session, [kept.id, other_id], since=merge.merged_at)
-    for name, (before, value) in data["filled"].items():
-        if name in FACTS and as_value(getattr(kept, name)) == value:
-            setattr(kept, name, from_value(name, before))
+    _forget_merged(session, merge, kept, other_id)
     for person in (kept, session.get_one(Contact, other_id)):
         follow_answer(session, person)
     kept.updated_at = now
@@ -383,14 +381,33 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
 
 def _forget_undone(session: Session, merge: PersonMerge, person: Contact) -> None:
     """Forget of who was merged what only files said that were undone since: then what the first of the others says is known."""
-    changes = (
-        select(ImportChange).where(ImportChange.contact_id == person.id).order_by(ImportChange.import_id)
-    )
-    stating = session.scalars(changes).all()
+    said = _said_of(session, person.id)
     for name in FACTS.keys() - merge.data.get("unstated_of_merged", FACTS):  # an earlier release kept none
-        said = [change.fields[name][1] for change in stating if name in change.fields]
-        if getattr(person, name) not in (None, "", *said):
-            setattr(person, name, said[0] if said else FACTS[name])
+        if getattr(person, name) not in (None, "", *said[name]):
+            setattr(person, name, next(iter(said[name]), FACTS[name]))
+
+
+def _forget_merged(session: Session, merge: PersonMerge, kept: Contact, other_id: int) -> None:
+    """Forget of who was kept what is known of the other alone: what the merge filled in, and what their files said since.
+
+    What a file says of the kept one stays known, whatever was filled in before.
+    """
+    own, theirs, filled = _said_of(session, kept.id), _said_of(session, other_id), merge.data["filled"]
+    unstated = merge.data.get("unstated", {"fields": FACTS})["fields"].keys() - filled.keys()
+    for name in FACTS:
+        value = getattr(kept, name)
+        is_filled = name in filled and as_value(value) == filled[name][1]
+        if value not in (None, "", *own[name]) and (
+            is_filled or (value in theirs[name] and name not in unstated)
+        ):
+            setattr(kept, name, next(iter(own[name]), FACTS[name]))
+
+
+def _said_of(session: Session, contact_id: int) -> dict[str, list[Any]]:
+    """Return by fact what imports say of a contact, in their order."""
+    of_contact = select(ImportChange).where(ImportChange.contact_id == contact_id)
+    changes = session.scalars(of_contact.order_by(ImportChange.import_id)).all()
+    return {name: [each.fields[name][1] for each in changes if name in each.fields] for name in FACTS}
 
 
 def _undo_left(session: Session, people: Sequence[int], *, now: datetime) -> None:

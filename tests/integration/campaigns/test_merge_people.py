@@ -580,6 +580,35 @@ def test_what_a_list_said_that_was_removed_meanwhile_is_not_known_of_who_is_take
     ]
 
 
+def test_what_a_later_file_says_stays_known_of_the_kept_one_although_the_merge_had_filled_it_in(
+    world, tmp_path
+):
+    world.do(load_areas, UNITS)
+    merged = f"1,Y Hlan 2,,,Đắk Mar,{local(2)}"
+    bring(world, write(tmp_path, merged, f"2,Y Hlan 1,,,,{local(1)}"), "Một")
+    merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.name)))
+    bring(world, write(tmp_path, merged), "Hai")
+    apart(world, merge_id)
+    undo_import(world.runtime, 1)
+    assert [each[3] for each in directory(world)] == ["23512"]
+    undo_import(world.runtime, 2)
+    assert directory(world) == []
+
+
+def test_what_a_file_of_the_merged_one_said_since_is_not_known_of_the_kept_one(world, tmp_path):
+    kept, merged = f"1,Y Hlan 1,,,,{local(1)}", f"1,Y Hlan 2,,,,{local(2)}"
+    unclear = f"2,Y Hlan 2,1952,,,{local(2).replace('000', 'OOO', 1)}"
+    bring(world, write(tmp_path, kept.replace(",,,,", ",1951,,,")), "Một")
+    bring(world, write(tmp_path, kept), "Hai")
+    bring(world, write(tmp_path, merged, unclear), "Ba")
+    merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.name)))
+    decide(world, Decision.TAKEN)
+    world.do(remove_list, ids_of_lists(world)["Một"])
+    apart(world, merge_id)
+    undo_import(world.runtime, 3)
+    assert [each[:2] for each in directory(world)] == [("Y Hlan 1", None)]
+
+
 def test_taken_apart_nobody_is_in_a_list_that_was_removed_meanwhile(world, tmp_path):
     for n, name in ((1, "Một"), (2, "Hai")):
         bring(world, write(tmp_path, f"1,Y Hlan {n},,,,{local(n)}"), name)
