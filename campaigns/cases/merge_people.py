@@ -39,11 +39,12 @@ from outreach.imports.merged_rows import (
     give_rows_back,
     move_rows,
     part_lists,
+    part_since,
     references_to_people,
 )
 from outreach.imports.sightings import contained_by, record_twins
 from outreach.imports.store_rows import lock_imports
-from outreach.imports.undo_import import remove_people, undo_changes
+from outreach.imports.undo_import import remove_people, restore_place, undo_changes
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
@@ -171,9 +172,9 @@ def _record(session: Session, action: str, kept_id: int, other_id: int, *, user:
 
 @use_case
 def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime) -> int:
-    """Take a merge apart: what came from the merged contact is theirs again. Returns their id.
+    """Take a merge apart: what came from the merged contact, or from rows of later files with their name, is theirs again. Returns their id.
 
-    Who of both is in no list any more is removed, and then the other one's is returned. What was corrected since stays with the kept one, and messages that were not sent meanwhile stay unsent. Who opted out
+    Who of both is in no list any more is removed, and then the other one's is returned. What officers corrected since stays with the kept one, and messages that were not sent meanwhile stay unsent. Who opted out
     since has done so for both. Raises NotFound, NotAllowed, WrongState where a later merge has to be taken apart first.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
@@ -362,9 +363,11 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     session.add(person)
     session.flush()
     give_rows_back(session, _references(), merge.data, merge.kept_id, person.id)
+    since = part_since(session, merge.data, merge.kept_id, person.id)
     _forget_undone(session, merge, person)
+    _learn_since(person, since)
     restore_recipients(session, merge, person.id, now=now)
-    theirs = _give_numbers_back(session, merge, person.id)
+    theirs = _give_numbers_back(session, merge, person.id, since)
     _give_removals_back(session, merge, person.id)
     later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
     for each in session.scalars(later):
@@ -385,6 +388,15 @@ def _forget_undone(session: Session, merge: PersonMerge, person: Contact) -> Non
     for name in FACTS.keys() - merge.data.get("unstated_of_merged", FACTS):  # an earlier release kept none
         if getattr(person, name) not in (None, "", *said[name]):
             setattr(person, name, next(iter(said[name]), FACTS[name]))
+
+
+def _learn_since(person: Contact, since: Sequence[ImportChange]) -> None:
+    """Let what files said since of who was merged be known of them, where nothing else is; of the smartphone the last one knows."""
+    for name in ("birth_year", "sex", "area_code", "has_smartphone"):
+        said = [each.fields[name][1] for each in since if name in each.fields]
+        if said and (name == "has_smartphone" or getattr(person, name) is None):
+            setattr(person, name, said[-(name == "has_smartphone")])
+    restore_place(person, since)
 
 
 def _forget_merged(session: Session, merge: PersonMerge, kept: Contact, other_id: int) -> None:
@@ -420,17 +432,32 @@ def _undo_left(session: Session, people: Sequence[int], *, now: datetime) -> Non
         undo_changes(session, its, len(people), *left, now=now)
 
 
-def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> list[int]:
-    """Give the merged contact those of their numbers that are still there. Returns those that the kept one has no more."""
+def _give_numbers_back(
+    session: Session, merge: PersonMerge, person_id: int, since: Sequence[ImportChange]
+) -> list[int]:
+    """Give the merged contact those of their numbers that are still there, also what files said since.
+
+    Returns those that the kept one has no more: all but what they had before, or what files say of them.
+    """
     present = {phone_id for phone_id, _position in _phones_of(session, [merge.kept_id])[merge.kept_id]}
-    given_back = [(phone_id, position) for phone_id, position in merge.data["phones"] if phone_id in present]
+    own = {phone_id for phone_id, _position in merge.data["phones"]}
+    more = [*dict.fromkeys(phone_id for each in since for phone_id in each.phones if phone_id not in own)]
+    last = max((position for _phone, position in merge.data["phones"]), default=0)
+    theirs_then = [*merge.data["phones"], *([each, n] for n, each in enumerate(more, last + 1))]
+    given_back = [(phone_id, position) for phone_id, position in theirs_then if phone_id in present]
+    named = [int(key) for key, whom in merge.data.get("since", {}).items() if "kept" in whom]
+    of_kept = (ImportChange.contact_id == merge.kept_id, ImportChange.import_id.in_(named))
+    said = {
+        each for phones in session.scalars(select(ImportChange.phones).where(*of_kept)) for each in phones
+    }
     named = merge.data.get("named", ())
     for phone_id, position in given_back:
         is_named = phone_id in named
         session.add(
             ContactPhone(contact_id=person_id, phone_id=phone_id, position=position, is_named=is_named)
         )
-    theirs = [phone_id for phone_id, _position in given_back if phone_id not in merge.data["own_phones"]]
+    kept = said.union(merge.data["own_phones"])
+    theirs = [phone_id for phone_id, _position in given_back if phone_id not in kept]
     change_rows(
         session,
         delete(ContactPhone).where(

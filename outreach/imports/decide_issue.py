@@ -35,7 +35,7 @@ from outreach.imports.issues import (
 from outreach.imports.kept_values import store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.merged_rows import carry_people
-from outreach.imports.sightings import contained_by, lists_with
+from outreach.imports.sightings import contained_by, lists_with, read_sightings
 from outreach.imports.store_rows import lock_imports, questions_about
 from outreach.models.accounts import Area, Role, User
 from outreach.models.contacts import (
@@ -212,13 +212,15 @@ class _Stored:
     phones: list[int]
     said: dict[str, Any]  # all that the row states, also what was known
 
-    def undo(self, kept: Mapping[int, list[str]]) -> dict[str, Any]:
+    def undo(self, kept: Mapping[int, list[str]], followed: Mapping[int, list[list[int]]]) -> dict[str, Any]:
+        """Return it as stored with the issue, with names of values kept, and lists that took this one over with the imports new there."""
         person_id = self.person.id
         own = {
             name: getattr(self, name)
             for name in ("outcome", "joined", "last", "beside", "values", "phones", "said")
         }
-        return {"contact": person_id, **own, "kept": kept.get(person_id, [])}
+        more = {"kept": kept.get(person_id, []), "followed": followed.get(person_id, [])}
+        return {"contact": person_id, **own, **more}
 
 
 def _read_typed(phone: str) -> Sequence[str] | None:
@@ -295,7 +297,7 @@ def _store(
     everybody = [*chain(*stored.values())]
     values = ((each.person.id, rows[each.issue.id].values) for each in everybody)
     kept = store_values(session, values, list_import=list_import)
-    _follow_merges(session, list_import, {each.person.id for each in everybody})
+    followed = _follow_merges(session, list_import, {each.person.id for each in everybody})
     questions = [
         (rows[first.issue.id], IssueStatus.QUESTION, question, first.person.id)
         for first, *_beside in stored.values()
@@ -303,7 +305,7 @@ def _store(
     ]
     save_issues(session, questions, list_import=list_import, now=now)
     for each in decided:
-        first, *beside = (person.undo(kept) for person in stored[each.issue.id])
+        first, *beside = (person.undo(kept, followed) for person in stored[each.issue.id])
         typed = None if each.typed is None else [phones[number] for number in each.typed]
         languages = [*first_said.intersection(spoken[each.issue.id])]
         first_said -= {*languages}
@@ -345,8 +347,13 @@ def give_name_back(
         _set_name(session, person, before, issue=issue, user=user, now=now)
 
 
-def _follow_merges(session: Session, list_import: ListImport, people: Collection[int]) -> None:
-    """Put people of a list that was merged meanwhile into the lists that its others are in."""
+def _follow_merges(
+    session: Session, list_import: ListImport, people: Collection[int]
+) -> dict[int, list[list[int]]]:
+    """Put people of a list that was merged meanwhile into the lists that its others are in.
+
+    Returns by contact these lists, each with an import that is new of them there.
+    """
     own = session.get_one(ContactList, list_import.list_id)
     others = lists_with(session, list_import) if own.archived_at else []
     not_removed = [ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden]
@@ -356,8 +363,15 @@ def _follow_merges(session: Session, list_import: ListImport, people: Collection
     if others and session.scalar(beside.limit(1)):  # else nobody tells a list that was split off
         having = select(Membership.list_id).where(Membership.contact_id.in_(beside))
         not_removed.append(ContactList.id.in_(having))
+    if not others:
+        return {}
+    before = read_sightings(session, people)
     for other in session.scalars(select(ContactList).where(*not_removed)):
         carry_people(session, own, other, values_subquery(session, people))
+    followed: dict[int, list[list[int]]] = {}
+    for contact_id, *seen in sorted(read_sightings(session, people) - before):
+        followed.setdefault(contact_id, []).append(seen)
+    return followed
 
 
 def _merge(

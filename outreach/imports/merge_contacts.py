@@ -161,6 +161,8 @@ class ContactMerger:
         self._seen_again: set[int] = set()
         # Contacts whom this import contained further up, in another chunk.
         self._seen_before: set[int] = set()
+        # By merge of people, what rows that came since state of the one whom they name: of the kept one, or the merged one.
+        self._since: dict[int, tuple[PersonMerge, dict[str, Any]]] = {}
         # What earlier imports stated of existing contacts, of whom this row is the first to state something else, and
         # the import that did not.
         self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int], int | None]] = {}
@@ -286,6 +288,7 @@ class ContactMerger:
         if person is None:
             return self._create(row), "created"
         facts = self._facts(row)
+        self._note_since(person, row)
         self.note_stated_before(person, facts, self._phones_of(row))
         changed = person.add_facts(facts, newer=self._newer(person, facts))
         for phone_id in self._phones_of(row):
@@ -327,6 +330,22 @@ class ContactMerger:
         self._stated_before[person.id] = fields, numbers, None if is_seen else self._list_import.id
         if not is_seen:  # else there is nothing to confirm
             others.append((fields, numbers))
+
+    def _note_since(self, person: ImportedContact, row: CheckedRow) -> None:
+        """Note whom of merged people a row names, and what it states, unless this import contained them before they were merged."""
+        key = str(self._list_import.id)
+        for merge in person.merges:
+            since = self._since.get(merge.id, (merge, merge.data.get("since", {}).get(key, {})))[1]
+            if not since and self.is_seen(person):
+                continue
+            whom = whom_row_names(row.name_keys, self._phones_of(row), person.key, merge, person.merges)
+            said = since.get(whom, {"facts": {}, "phones": [], "rows": []})
+            stated = {
+                "facts": _only_said(self._facts(row)) | said["facts"],
+                "phones": [*dict.fromkeys([*said["phones"], *self._phones_of(row)])],
+                "rows": sorted({*said["rows"], row.row}),
+            }
+            self._since[merge.id] = merge, {**since, whom: stated}
 
     def _said_before(self, person: ImportedContact) -> set[str | int]:
         """Return the facts that this import stated of a contact further up: each import states one value."""
@@ -372,6 +391,9 @@ class ContactMerger:
         confirmed = [
             contact for contact in self._people.values() if contact.confirmed or contact.phones_confirmed
         ]
+        for merge, since in self._since.values():
+            of_import = {str(self._list_import.id): since}
+            merge.data = {**merge.data, "since": {**merge.data.get("since", {}), **of_import}}
         if self._stated_before:
             self._write_stated_before()
         if extended or confirmed:
@@ -466,6 +488,7 @@ class ContactMerger:
         for merge in self._session.scalars(select(PersonMerge).where(PersonMerge.kept_id.in_(people))):
             known_then = dict.fromkeys(FACTS) | merge.data["facts"]  # by earlier releases fewer
             self._people[merge.kept_id].merged.append((merge.name_key, known_then))
+            self._people[merge.kept_id].merges.append(merge)
             unstated = merge.data.get("unstated", {"fields": {}, "phones": []})
             self._other_changes.setdefault(merge.kept_id, []).append((unstated["fields"], unstated["phones"]))
         self._load_other_changes(people)
@@ -635,6 +658,27 @@ class ContactMerger:
         self._session.flush()
 
 
+def whom_row_names(
+    names: Collection[str],
+    phones: Collection[int],
+    own_name: str,
+    merge: PersonMerge,
+    merges: Collection[PersonMerge],
+) -> str:
+    """Return whom of two merged people a row names: `kept` or `merged`, with whom they were merged before.
+
+    `names` and `phones` are the row's, `merges` all of the kept one. Where both have the name a number tells; else it is the kept one.
+    """
+    theirs = {each for (each,) in merge.data["moved"].get(PersonMerge.__tablename__, ())} | {merge.id}
+    of_merged = {each.name_key for each in merges if each.id in theirs}
+    of_kept = {own_name, *(each.name_key for each in merges if each.id not in theirs)}
+    if of_merged.isdisjoint(names):
+        return "kept"
+    numbers, own = {phone_id for phone_id, _position in merge.data["phones"]}, {*merge.data["own_phones"]}
+    is_merged = of_kept.isdisjoint(names) or (own.isdisjoint(phones) and not numbers.isdisjoint(phones))
+    return "merged" if is_merged else "kept"
+
+
 def note_stated(session: Session, people: Collection[int], *, now: datetime) -> None:
     """Note of these people what each import so far stated, as if something else were stated now: they are about to be merged."""
     nobody = ListImport(id=0, list_id=0)
@@ -671,6 +715,7 @@ class ImportedContact:
     is_new: bool = False
     # Keys of the names of people whom officers merged with this one, with what was known of each.
     merged: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    merges: list[PersonMerge] = field(default_factory=list)
 
     def known_as(self) -> list[tuple[str, dict[str, Any]]]:
         """Return by the keys of the names of the person, and of those who were merged with them, what is or was known of each."""

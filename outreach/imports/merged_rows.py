@@ -4,7 +4,7 @@ While lists are merged or split, each of both goes with the rows that are their 
 where they would be had they never been merged.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -29,8 +29,11 @@ from sqlalchemy.orm import Session
 
 from outreach.core.db import Base, change_rows, delete_rows
 from outreach.imports.kept_values import copy_values
+from outreach.imports.merge_contacts import FACTS
 from outreach.imports.sightings import (
     add_people,
+    add_sighting,
+    contained_by,
     lists_with,
     meet_stated,
     reassign_contacts,
@@ -41,6 +44,8 @@ from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
+    ImportChange,
+    ImportIssue,
     ImportSighting,
     KeptValue,
     ListImport,
@@ -140,17 +145,7 @@ def part_lists(session: Session, data: Mapping[str, Any], kept_id: int) -> None:
 
     The merged one has their rows back.
     """
-    of_kept = Membership.contact_id == kept_id
-    for seen in data.get("seen", ()):
-        # Kept by earlier releases without the list.
-        *of_list, import_id = seen if isinstance(seen, list) else [seen]
-        its = session.get_one(ListImport, import_id)
-        having = lists_with(session, its)
-        lists = of_list or having
-        reassign_contacts(session, of_kept, list_import=its, lists=lists)
-        remove_sightings(session, list_import=its, of=kept_id, but={*having}.difference(lists))
-        in_lists = (Membership.list_id.in_(lists), Membership.import_id == import_id)
-        session.execute(delete(Membership).where(of_kept, *in_lists))
+    leave_lists(session, kept_id, data.get("seen", ()))
     for list_id, stated in data.get("stated_before", ()):
         if member := session.get(Membership, (list_id, kept_id), populate_existing=True):
             member.stated = meet_stated(stated, member.stated)
@@ -167,6 +162,106 @@ def part_lists(session: Session, data: Mapping[str, Any], kept_id: int) -> None:
         for name, value in left.items():
             setattr(member, name, value)
     session.flush()
+
+
+def leave_lists(session: Session, contact_id: int, seen: Iterable[Any]) -> None:
+    """Let a contact be no more in lists by imports: `seen` are pairs of both."""
+    is_theirs = Membership.contact_id == contact_id
+    for each in seen:
+        # Merges of earlier releases kept the import without the list.
+        *of_list, import_id = each if isinstance(each, list) else [each]
+        its = session.get_one(ListImport, import_id)
+        having = lists_with(session, its)
+        lists = of_list or having
+        reassign_contacts(session, is_theirs, list_import=its, lists=lists)
+        remove_sightings(session, list_import=its, of=contact_id, but={*having}.difference(lists))
+        in_lists = (Membership.list_id.in_(lists), Membership.import_id == import_id)
+        session.execute(delete(Membership).where(is_theirs, *in_lists))
+
+
+def part_since(session: Session, data: Mapping[str, Any], kept_id: int, person_id: int) -> list[ImportChange]:
+    """Let what files said since two people were merged be said of the one whom their rows named.
+
+    Returns what they said of the merged one.
+    """
+    undone = _undone_imports(session)
+    changes = []
+    for key, since in sorted(data.get("since", {}).items(), key=lambda each: int(each[0])):
+        if int(key) in undone:
+            continue
+        its = session.get_one(ListImport, int(key))
+        people = {"kept": kept_id, "merged": person_id}
+        _part_memberships(session, its, {people[whom] for whom in since}, {kept_id, person_id})
+        if "merged" in since:
+            changes += _part_change(session, its, since, kept_id, person_id)
+            _part_issues(session, its, since["merged"]["rows"], kept_id, person_id)
+    session.flush()
+    return changes
+
+
+def _part_memberships(
+    session: Session, its: ListImport, named: Collection[int], both: Collection[int]
+) -> None:
+    """Let an import have contained in each list those whom it named, and not the other, with the values for texts."""
+    lists = lists_with(session, its)
+    of_both = (Membership.list_id.in_(lists), Membership.contact_id.in_(both))
+    columns = (Membership.list_id, Membership.import_id, Membership.row, Membership.unit, Membership.stated)
+    found = session.execute(select(*columns).where(*of_both, contained_by(its))).all()
+    for member in {each.list_id: each for each in found}.values():
+        for contact_id in sorted(named):
+            add_sighting(session, contact_id, member, import_id=its.id)
+    for contact_id in {*both}.difference(named):
+        is_theirs = Membership.contact_id == contact_id
+        reassign_contacts(session, is_theirs, list_import=its, lists=lists)
+        remove_sightings(session, list_import=its, of=contact_id)
+        left = (Membership.list_id.in_(lists), Membership.import_id == its.id)
+        delete_rows(session, Membership, is_theirs, *left)
+        (other,) = named
+        values = (KeptValue.import_id == its.id, KeptValue.contact_id == contact_id)
+        change_rows(session, update(KeptValue).where(*values).values(contact_id=other))
+
+
+def _part_change(
+    session: Session, its: ListImport, since: Mapping[str, Any], kept_id: int, person_id: int
+) -> list[ImportChange]:
+    """Divide what an import stated of the kept contact between both by what its rows stated."""
+    change = session.get(ImportChange, (its.id, kept_id), populate_existing=True)
+    if change is None:
+        return []
+    of_merged, own = since["merged"], since.get("kept", {"facts": {}, "phones": []})
+    theirs = ImportChange(
+        import_id=its.id,
+        contact_id=person_id,
+        fields={
+            name: [FACTS[name], value]
+            for name, value in of_merged["facts"].items()
+            if name in change.fields and change.fields[name][1] in (value, own["facts"].get(name))
+        },
+        phones=[each for each in change.phones if each in of_merged["phones"]],
+    )
+    session.add(theirs)
+    change.fields = {
+        name: said
+        for name, said in change.fields.items()
+        if name not in theirs.fields or own["facts"].get(name) == said[1]
+    }
+    change.phones = [each for each in change.phones if each not in theirs.phones or each in own["phones"]]
+    if not change.fields and not change.phones:
+        session.delete(change)
+    return [theirs]
+
+
+def _part_issues(
+    session: Session, its: ListImport, rows: Collection[int], kept_id: int, person_id: int
+) -> None:
+    """Let issues of these rows, and decisions on them, be about the merged contact."""
+    for issue in session.scalars(
+        select(ImportIssue).where(ImportIssue.import_id == its.id, ImportIssue.row.in_(rows))
+    ):
+        if issue.contact_id == kept_id:
+            issue.contact_id = person_id
+        if issue.undo and issue.undo.get("contact") == kept_id:
+            issue.undo = {**issue.undo, "contact": person_id}
 
 
 def _undone_imports(session: Session) -> set[int]:

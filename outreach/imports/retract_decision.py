@@ -30,7 +30,7 @@ from outreach.imports.issues import (
 )
 from outreach.imports.kept_values import remove_values
 from outreach.imports.merge_contacts import FACTS
-from outreach.imports.merged_rows import people_apart
+from outreach.imports.merged_rows import leave_lists, people_apart
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import (
@@ -272,6 +272,7 @@ def _hand_to(
         undo, held = _hand_over(undo, record)
         if any(record is each for _other, each in holding):
             held |= _joined_by(undo, list_import)
+            held["followed"] = [*record.get("followed", ()), *undo.get("followed", ())]
         kept = other.undo or {}
         beside = [held if each is record else each for each in kept.get("others", ())]
         other.undo = held if kept is record else {**kept, "others": beside}
@@ -322,6 +323,11 @@ def _leave_list(
 
     Returns whether they may be known by this row alone.
     """
+    if another is None:
+        leave_lists(session, undo["contact"], undo.get("followed", ()))
+        for list_id, import_id in undo.get("followed", ()):
+            there = (KeptValue.list_id == list_id, KeptValue.import_id == import_id)
+            delete_rows(session, KeptValue, *there, KeptValue.contact_id == undo["contact"])
     beside = undo.get("beside", ())
     lists = [each for each in lists_with(session, list_import) if each not in beside]
     is_person = Membership.contact_id == undo["contact"]

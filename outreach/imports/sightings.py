@@ -72,6 +72,23 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
     set_columns(session, Membership, *memberships, last_import_id=list_import.id)
 
 
+def add_sighting(session: Session, contact_id: int, like: Any, *, import_id: int) -> None:
+    """Let a contact be in the list of a membership by an import as well, or by it alone: then with the membership's row and unit."""
+    its = (Membership.list_id == like.list_id, Membership.contact_id == contact_id)
+    known = (Membership.import_id, Membership.last_import_id, _is_sighted(Membership, import_id))
+    member = session.execute(select(*known).where(*its)).first()
+    sighting = {"contact_id": contact_id, "list_id": like.list_id}
+    if member is None:
+        own = {"row": like.row, "unit": like.unit} if like.import_id == import_id else {}
+        new = {**sighting, "import_id": import_id, "stated": like.stated, **own}
+        session.execute(insert(Membership).values(new))
+    elif import_id not in member[:2] and not member[2]:
+        last = member.last_import_id
+        if last is not None:
+            session.execute(insert(ImportSighting).values(**sighting, import_id=min(last, import_id)))
+        set_columns(session, Membership, *its, last_import_id=max(last or 0, import_id))
+
+
 def record_twins(
     session: Session, contact_id: int, twins: Collection[Mapping[str, Any]]
 ) -> dict[str, list[list[Any]]]:
@@ -100,6 +117,24 @@ def record_twins(
             member.stated = join_stated(member.stated, twin["stated"])
     session.flush()
     return {"seen": sorted(new), "by_hand": by_hand, "stated_before": stated}
+
+
+def read_sightings(session: Session, people: Collection[int]) -> set[tuple[int, int, int]]:
+    """Return which imports contained contacts in which lists: contact, list, import."""
+    sources = (
+        (Membership, Membership.import_id),
+        (Membership, Membership.last_import_id),
+        (ImportSighting, ImportSighting.import_id),
+    )
+    of_people = values_subquery(session, people)
+    return {
+        (contact_id, list_id, import_id)
+        for table, of_import in sources
+        for contact_id, list_id, import_id in session.execute(
+            select(table.contact_id, table.list_id, of_import).where(table.contact_id.in_(of_people))
+        )
+        if import_id is not None
+    }
 
 
 def contained_by(list_import: ListImport) -> ColumnElement[bool]:

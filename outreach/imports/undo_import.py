@@ -207,7 +207,7 @@ def restore_values(
         if not is_stated:
             _hand_down(name, before, value, stating)
     if "area_code" in values:
-        _restore_place(person, others)
+        restore_place(person, others)
 
 
 def _hand_down(name: str, before: Any, value: Any, stating: Sequence[ImportChange]) -> None:
@@ -218,7 +218,7 @@ def _hand_down(name: str, before: Any, value: Any, stating: Sequence[ImportChang
             other.fields = {**other.fields, name: [FACTS.get(name) if before == said else before, said]}
 
 
-def _restore_place(person: Contact, others: Sequence[ImportChange]) -> None:
+def restore_place(person: Contact, others: Sequence[ImportChange]) -> None:
     """Restore what goes with a contact's commune: the village in it or, where none is known, the question which it is."""
     said = [{name: value for name, (_before, value) in other.fields.items()} for other in others]
     villages = (

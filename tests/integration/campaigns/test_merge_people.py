@@ -580,19 +580,44 @@ def test_what_a_list_said_that_was_removed_meanwhile_is_not_known_of_who_is_take
     ]
 
 
-def test_what_a_later_file_says_stays_known_of_the_kept_one_although_the_merge_had_filled_it_in(
-    world, tmp_path
+@pytest.mark.parametrize("names", [("Y Hlan 1", "Y Hlan 2"), ("Y Hlan", "Y Hlan")])
+@pytest.mark.parametrize("rows", [(1,), (2,), (1, 2)])
+@pytest.mark.parametrize("into", ["Một", "Hai", "Ba"])
+def test_whom_a_file_named_while_they_were_merged_is_in_its_list_by_it_and_the_other_is_not(
+    world, tmp_path, names, rows, into
 ):
     world.do(load_areas, UNITS)
-    merged = f"1,Y Hlan 2,,,Đắk Mar,{local(2)}"
-    bring(world, write(tmp_path, merged, f"2,Y Hlan 1,,,,{local(1)}"), "Một")
-    merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.name)))
-    bring(world, write(tmp_path, merged), "Hai")
+    areas = ("Đắk Mar", "")
+    own = [f"{n},{name},,,,{local(n)}" for n, name in enumerate(names, 1)]
+    for row, name in zip(own, ("Một", "Hai"), strict=True):
+        bring(world, write(tmp_path, row), name)
+    people = world.all(select(Contact.id).order_by(Contact.id))
+    merge_id = merge(world, *people)
+    said = [f"{n},{names[n - 1]},195{n},,{areas[n - 1]},{local(n)} / {local(n + 4)}" for n in rows]
+    bring(world, write(tmp_path, *said), into)
     apart(world, merge_id)
-    undo_import(world.runtime, 1)
-    assert [each[3] for each in directory(world)] == ["23512"]
-    undo_import(world.runtime, 2)
-    assert directory(world) == []
+    for n in (2, 1):
+        undo_import(world.runtime, n)
+    query = select(Membership.contact_id, Membership.list_id).order_by(Membership.contact_id)
+    assert world.rows(query) == [(people[n - 1], ids_of_lists(world)[into]) for n in rows]
+    assert [numbers_of(world, people[n - 1]) for n in rows] == [[number(n), number(n + 4)] for n in rows]
+    born = dict(world.rows(select(Contact.id, Contact.birth_year)))
+    assert born == {people[n - 1]: 1950 + n for n in rows}
+    undo_import(world.runtime, 3)
+    assert world.count(Contact) == 0
+
+
+def test_a_decision_while_they_were_merged_is_taken_back_from_the_one_whom_its_row_named(world, tmp_path):
+    for n, name in ((1, "Một"), (2, "Hai")):
+        bring(world, write(tmp_path, f"{n},Y Hlan {n},,,,{local(n)}"), name)
+    before = state(world)
+    merge_id = merge(world, *world.all(select(Contact.id).order_by(Contact.id)))
+    bring(world, write(tmp_path, f"1,Y Hlan 2,1952,,,{local(2).replace('000', 'OOO', 1)}"), "Ba")
+    decide(world, Decision.TAKEN)
+    apart(world, merge_id)
+    assert lists_of(world) == [("Y Hlan 1", "Một"), ("Y Hlan 2", "Ba"), ("Y Hlan 2", "Hai")]
+    take_decision_back(world)
+    assert state(world) == before
 
 
 def test_what_a_file_of_the_merged_one_said_since_is_not_known_of_the_kept_one(world, tmp_path):

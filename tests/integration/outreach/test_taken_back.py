@@ -125,6 +125,22 @@ def test_a_row_decided_later_follows_into_no_list_that_was_split_off(office, tmp
     assert ("Y Rơ", None, "", number(3), OWN) in told(office)
 
 
+def test_who_followed_into_a_list_by_a_decision_leaves_it_when_it_is_taken_back(office, tmp_path):
+    file = tmp_path / "values.csv"
+    rows = (f"1,A Thun,Đắk Mar,{local(1)},", f"2,Y Rơ,,{local(3)},X1", f"3,Y Rơ,,{unclear(3)},")
+    file.write_text("\n".join(("STT,Họ và tên,Xã/phường,SĐT,{ma}", *rows)), encoding="utf-8")
+    bring(office, file)
+    split_off(office, "A Thun")
+    bring(office, file)  # again with everybody
+    office.do(archive_list, find_list(office, OWN))
+    decide(office, 2)
+    assert ("Y Rơ", None, "", number(3), OWN, "Mới") in told(office)
+    office.do(retract_decision, 2)
+    assert ("Y Rơ", None, "", number(3), OWN) in told(office)
+    query = select(KeptValue.list_id).where(KeptValue.list_id != find_list(office, OWN))
+    assert office.all(query) == []
+
+
 @pytest.mark.parametrize(("moved", "removed"), [("Y Hlan", OWN), ("A Thun", "Mới")])
 def test_a_list_that_was_split_leaves_nobody_what_it_alone_said_when_it_is_removed(
     office, tmp_path, moved, removed
