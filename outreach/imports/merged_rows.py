@@ -194,7 +194,9 @@ def part_since(session: Session, data: Mapping[str, Any], kept_id: int, person_i
         _part_memberships(session, its, {people[whom] for whom in since}, {kept_id, person_id})
         if "merged" in since:
             changes += _part_change(session, its, since, kept_id, person_id)
-            _part_issues(session, its, since["merged"]["rows"], kept_id, person_id)
+            of_kept = since.get("kept", {"rows": []})["rows"]  # a row may name both
+            rows = {*since["merged"]["rows"]}.difference(of_kept)
+            _part_issues(session, its, rows, kept_id, person_id)
     session.flush()
     return changes
 
@@ -229,16 +231,14 @@ def _part_change(
     if change is None:
         return []
     of_merged, own = since["merged"], since.get("kept", {"facts": {}, "phones": []})
-    theirs = ImportChange(
-        import_id=its.id,
-        contact_id=person_id,
-        fields={
-            name: [FACTS[name], value]
-            for name, value in of_merged["facts"].items()
-            if name in change.fields and change.fields[name][1] in (value, own["facts"].get(name))
-        },
-        phones=[each for each in change.phones if each in of_merged["phones"]],
-    )
+    theirs = session.get(ImportChange, (its.id, person_id), populate_existing=True)
+    theirs = theirs or ImportChange(import_id=its.id, contact_id=person_id, fields={}, phones=[])
+    theirs.fields = theirs.fields | {
+        name: [FACTS[name], value]
+        for name, value in of_merged["facts"].items()
+        if name in change.fields and change.fields[name][1] in (value, own["facts"].get(name))
+    }
+    theirs.phones = [*{*theirs.phones, *(each for each in change.phones if each in of_merged["phones"])}]
     session.add(theirs)
     change.fields = {
         name: said
