@@ -13,7 +13,7 @@ from admin.wording.filters import moment
 from campaigns.cases import case_list
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Outbox
-from campaigns.models.replies import Case, Handling
+from campaigns.models.replies import Case, Handling, Reply
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.own_answers import read_own_answers
@@ -116,6 +116,20 @@ def test_a_question_is_not_answered_by_being_called_one(world, author, campaign_
     post(author, f"/admin/inbox/{help_id}/label", label="question")
     assert world.recipient(number(0), campaign_id).answer is None
     assert shown(author.get("/admin/inbox/?kind=question").text) == [help_id]
+
+
+def test_what_looks_like_a_question_is_answered_without_being_called_one_before(world, author, campaign_id):
+    """Labelled first, each such reply took one press more."""
+    case_id = receive(world, 0, "ok")
+    world.execute(update(Reply).values(label=Label.QUESTION))
+    page = author.get(f"/admin/inbox/{case_id}/").text
+    assert "<details open><summary" in page
+    assert page.index("Gửi và ghi là đã xong") < page.index('name="label"')
+    done = post(author, f"/admin/inbox/{case_id}/answer", text="Cai trong CH Play", wish="done")
+    after = author.get(done.location).text
+    assert "Đã ghi: Đã trả lời bằng tin nhắn." in after
+    assert "Tin trả lời đã được xếp" not in after  # said once, beside the way back
+    assert case(world, case_id).outcome is CaseOutcome.MESSAGED
 
 
 def test_of_two_who_press_at_once_one_is_told(world, author, campaign_id):
