@@ -294,13 +294,12 @@ def listed_answers(kind: str, own_answers: Sequence[OwnAnswer], among: Collectio
 
 
 class LabelButton(NamedTuple):
-    """A button of a reply's label. `confidence` of the suggested one, where it was calculated."""
+    """A button of a reply's label."""
 
     word: str
     text: str
     key: str
-    is_suggested: bool = False
-    confidence: float | None = None
+    is_suggested: bool
 
 
 def label_buttons(line: CaseRow) -> list[LabelButton]:
@@ -315,10 +314,8 @@ def label_buttons(line: CaseRow) -> list[LabelButton]:
     keys = {each.value: str(each.number) for each in line.own_answers} | {
         label.value: use.key for label, use in USES.items()
     }
-    # Of a reply that was not understood it says nothing.
-    share = None if found or label is Label.UNCLEAR else line.reply.confidence
     return [
-        LabelButton(word, answers[word], keys[word], word == suggested, share if word == suggested else None)
+        LabelButton(word, answers[word], keys[word], word == suggested)
         for word in sorted(answers, key=lambda word: word != suggested)
     ]
 

@@ -121,10 +121,10 @@ class KindsView(AdminPage):
         elif wish == "save":
             errors, saved = self._save(form, content, code)
             if not errors:
-                if code is None:
-                    return redirect(url_for("campaigns.create", kind=saved), code=303)
-                flash(_("Đã lưu loại chiến dịch."), "success")
-                return redirect(url_for(".index"), code=303)
+                if code:  # a new one is seen to be there in the form that it leads to
+                    flash(_("Đã lưu loại chiến dịch."), "success")
+                page = url_for(".index") if code else url_for("campaigns.create", kind=saved)
+                return redirect(page, code=303)
             step = min(_step_of(key) for key in errors)
         with self.reading() as (session, _user):
             shown = self._show(session, form, code=code, step=step, errors=errors)

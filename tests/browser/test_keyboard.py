@@ -164,6 +164,22 @@ def test_a_key_gives_the_label_and_nought_takes_it_back(office, page_as):
     assert ask_axe(page) == []
 
 
+def test_a_second_press_settles_nothing_of_the_case_that_opens_under_it(office, page_as):
+    page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['doubt']}/?kind=unclear")
+    page.wait_for_load_state("load")
+    page.keyboard.press("c")
+    expect(page.get_by_role("status").filter(has_text="Đã phân loại: Chưa cài.")).to_be_visible()
+    page.wait_for_load_state("load")
+    second = page.url
+    page.evaluate("() => { performance.now = () => 0; }")  # still within 0.6 s
+    page.locator(".case .labels button").first.click()
+    page.keyboard.press("c")
+    assert page.url == second
+    page.evaluate("() => { delete performance.now; }")
+    page.keyboard.press("0")  # the way back is open at once
+    expect(page.locator(f"#case-{office.made['doubt']}")).to_have_attribute("aria-current", "true")
+
+
 def test_an_answer_is_chosen_and_sent_by_keys_and_the_next_case_opens(office, page_as):
     page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['alike']}/?kind=question&order=newest")
     case, text = page.locator(f"#case-{office.made['alike']}"), page.get_by_label("Nội dung tin")

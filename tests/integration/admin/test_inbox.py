@@ -356,8 +356,9 @@ def test_a_cry_is_called_by_one_press_and_can_be_handed_to_the_emergency_numbers
     assert page.index("Gọi ngay</button>") < page.index("Nhận việc</button>") < page.index("Chuyển 112/115")
     page = post(author, f"/admin/inbox/{cry}/number").text
     assert f'data-dial href="tel:{number(0)}"' in page
-    assert page.index("Ghi là đã xong</button>") < page.index('href="tel:112"')  # unless the call centre is asked for
+    assert page.index("Ghi là đã xong</button>") < page.index('href="tel:112"')
     rescue = post(author, f"/admin/inbox/{cry}/number", to="rescue").text
+    # Unless the call centre is asked for.
     assert rescue.index('href="tel:112"') < rescue.index("Ghi là đã xong</button>")
     shows(page, 'href="tel:112"', 'href="tel:115"', "nước lên tới ngực rồi", "0" + number(0)[3:])
     seen = re.search(r'name="seen" value="(\d+)"', page)[1]
