@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.fixtures import APPROVER, AUTHOR, LEADER
-from tests.browser.page_checks import PHONE, ask_axe, open_card
+from tests.browser.page_checks import DESK, PHONE, ask_axe, open_card
 
 
 def test_the_first_tab_leads_past_the_menu(page_as):
@@ -104,6 +104,9 @@ def test_a_gap_in_the_message_has_fields_of_its_type(office, page_as):
     gap = page.get_by_role("group", name="giờ, ngày")
     expect(page.locator("[data-gap]")).to_have_count(3)
     open_card(page, "words")
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.scrollingElement.scrollWidth") == PHONE["width"]
+    page.set_viewport_size(DESK)
     text = page.get_by_label("Tin nhắn", exact=True)
     gap.get_by_label("Giờ").fill("14:30")
     gap.get_by_label("Ngày").fill("2026-12-05")
