@@ -19,6 +19,10 @@
 
   document.querySelector("[data-dial]")?.click();
 
+  // The next case opens under the finger that settled the last one: who presses within 0.6 s has not read it.
+  const shown = performance.now();
+  if (document.querySelector(".undo")) document.querySelector(".case")?.addEventListener("click", (event) => performance.now() < shown + 600 && event.preventDefault(), true);
+
   for (const choice of document.querySelectorAll("[data-fill]"))
     choice.addEventListener("click", () => {
       const text = document.getElementById(choice.dataset.fill);

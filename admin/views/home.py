@@ -136,8 +136,7 @@ class HomeView(AdminPage):
                 undecided=count_without_campaign(session, user, now=now),
                 has_campaigns=not open_tasks.is_empty(session, user, Campaign.organisation_id),
                 first_steps=self._first_steps(session, user),
-                to_list=_url_if_open(user, "imports.index"),
-                to_campaign=_url_if_open(user, "campaigns.create"),
+                makes_kinds=is_province_staff(session, user),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
 

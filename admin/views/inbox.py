@@ -100,8 +100,9 @@ class InboxView(AdminPage):
         def told(leaves_at: datetime) -> str:
             if leaves_at > datetime.now(UTC):
                 return _("Ngoài giờ gửi tin. Tin trả lời sẽ gửi lúc %(at)s.", at=moment(leaves_at))
-            return _("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi.")
+            return "" if then else _("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi.")
 
+        # What was done is told beside the button that takes it back.
         then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else ""
         return self.submit_form(form, conversation.answer_by_sms, case_id, message=told, then=then)
 
@@ -210,11 +211,11 @@ class InboxView(AdminPage):
         areas = {area.code: area for area in session.scalars(select(Area))}
         (line,) = read_case_rows(session, [case.id], areas, user=user, now=now)
         campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-        texts = [
-            (each.title, conversation.fill_text(session, case, each.text))
+        alike = read_group(session, case_id, user, now=now, most=MOST_BESIDE) if line.reply else None
+        texts = [  # to several, each text has the name of whom it goes to
+            (each.title, each.text if alike else conversation.fill_text(session, case, each.text))
             for each in conversation.list_texts(session, user, campaign.kind if campaign else None)
         ]
-        alike = read_group(session, case_id, user, now=now, most=MOST_BESIDE) if line.reply else None
         return {
             "line": line,
             "alike": alike,
@@ -293,13 +294,12 @@ def listed_answers(kind: str, own_answers: Sequence[OwnAnswer], among: Collectio
 
 
 class LabelButton(NamedTuple):
-    """A button of a reply's label. `confidence` of the suggested one, where it was calculated."""
+    """A button of a reply's label."""
 
     word: str
     text: str
     key: str
-    is_suggested: bool = False
-    confidence: float | None = None
+    is_suggested: bool
 
 
 def label_buttons(line: CaseRow) -> list[LabelButton]:
@@ -314,10 +314,8 @@ def label_buttons(line: CaseRow) -> list[LabelButton]:
     keys = {each.value: str(each.number) for each in line.own_answers} | {
         label.value: use.key for label, use in USES.items()
     }
-    # Of a reply that was not understood it says nothing.
-    share = None if found or label is Label.UNCLEAR else line.reply.confidence
     return [
-        LabelButton(word, answers[word], keys[word], word == suggested, share if word == suggested else None)
+        LabelButton(word, answers[word], keys[word], word == suggested)
         for word in sorted(answers, key=lambda word: word != suggested)
     ]
 
@@ -565,6 +563,7 @@ class AlikeView(AdminPage):
             close_form=GroupCloseForm.on_page(),
             most_segments=conversation.MOST_SEGMENTS,
             may_act=may_open(role, "alike.label"),
+            back={"back": 1} | list_filters() if "back" in request.args else {},
         )
 
     @expose("/<int:case_id>/label", methods=["POST"])

@@ -121,7 +121,8 @@ class KindsView(AdminPage):
         elif wish == "save":
             errors, saved = self._save(form, content, code)
             if not errors:
-                flash(_("Đã lưu loại chiến dịch."), "success")
+                if code:  # a new one is seen to be there in the form that it leads to
+                    flash(_("Đã lưu loại chiến dịch."), "success")
                 page = url_for(".index") if code else url_for("campaigns.create", kind=saved)
                 return redirect(page, code=303)
             step = min(_step_of(key) for key in errors)

@@ -33,6 +33,7 @@ from campaigns.planning.kinds import all_kinds, find_content, load_kinds
 from campaigns.rules.audience import CONDITIONS, read_conditions
 from campaigns.rules.content import Content, merge
 from campaigns.rules.draft import Draft, GoalDraft
+from campaigns.rules.kind_words import action_of, propose_content
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState
@@ -346,15 +347,22 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
     What only the officer knows, such as a place, is a gap to fill in (`find_gaps`).
     Without `takes_replies` no reply by SMS comes back to us, and everything is done behind the link.
     """
-    asked = content.asked or content.title[:1].lower() + content.title[1:]
+    asked = content.asked or action_of(content.title)
     if not takes_replies:
         return (
             f"{content.issuer} kính mời ông/bà[ {{name}}] {asked}: {{link}} Trả lời hoặc từ chối tại liên kết"
         )
     link = ": {link}" if content.app else "."
     if content.own_answers:
-        menu = [f"{own.number} {own.text[:1].lower()}{own.text[1:]}" for own in content.own_answers]
-        asked = f"{asked}{'.' if content.asked else ':'} {content.question}"
+        # What follows from the action alone is not said again: the message would cost twice as much.
+        usual = propose_content({"title": content.title, "words": {"done": content.words.done}})
+        short = dict(zip((text for _means, text in usual["answers"]), ("đã xong", "chưa"), strict=False))
+        menu = [
+            f"{own.number} {short.get(own.text, own.text[:1].lower() + own.text[1:])}"
+            for own in content.own_answers
+        ]
+        is_usual = content.question == usual["question"]
+        asked += "." if is_usual else f"{'.' if content.asked else ':'} {content.question}"
         link = "" if not content.app else link
     else:
         menu = [f"1 đã {content.words.done}", "2 chưa"]

@@ -78,6 +78,11 @@ def read_words(content: Mapping[str, Any]) -> KindWords:
 
 # Who speaks, at the beginning of an answer: people leave it out.
 _SPEAKER = re.compile(r"^(?:gia đình tôi|gia đình|nhà tôi|chúng tôi|tôi|em|con|cháu)\s+", re.IGNORECASE)
+# How an office names a campaign before it says what is to be done: “Mời bà con”, “Vận động”.
+_ASKING = re.compile(
+    r"^(?:(?:kính )?mời|vận động|kêu gọi|đề nghị|nhắc nhở|nhắc|tuyên truyền)\s+(?:(?:bà con|người dân|nhân dân|ông/bà|ông bà|các hộ)\s+)?",
+    re.IGNORECASE,
+)
 _LEADING = ("đi", "làm", "được", "đăng", "tham")  # first syllables that say nothing alone
 
 
@@ -92,10 +97,17 @@ def propose_vocabulary(done: str, question: str) -> dict[str, list[str]]:
     return {"verbs": verbs} | ({"things": things} if things else {})
 
 
+def action_of(title: str) -> str:
+    """Return what a title asks people to do, as it stands in a sentence: without who is asked and how."""
+    words = " ".join(title.split())
+    action = _ASKING.sub("", words) or words
+    return action[:1].lower() + action[1:]
+
+
 def propose_content(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what follows from the title ("Khám sức khỏe") and is not written: its name once done, question, answers."""
-    title = " ".join(str(content.get("title", "")).split())
-    done = str(content.get("words", {}).get("done", "")) or (title[:1].lower() + title[1:])[:_LONGEST].strip()
+    action = action_of(str(content.get("title", "")))
+    done = str(content.get("words", {}).get("done", "")) or action[:_LONGEST].strip()
     answers = [("installed", f"Đã {done}"), ("not_yet", f"Chưa {done}"), ("need_help", "Cần giúp")]
     if content.get("own_answers") or "installed" in content.get("answers", {}):
         answers = []

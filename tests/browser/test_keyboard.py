@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.fixtures import APPROVER, AUTHOR, LEADER
-from tests.browser.page_checks import PHONE, ask_axe, open_card
+from tests.browser.page_checks import DESK, PHONE, ask_axe, open_card
 
 
 def test_the_first_tab_leads_past_the_menu(page_as):
@@ -104,6 +104,9 @@ def test_a_gap_in_the_message_has_fields_of_its_type(office, page_as):
     gap = page.get_by_role("group", name="giờ, ngày")
     expect(page.locator("[data-gap]")).to_have_count(3)
     open_card(page, "words")
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.scrollingElement.scrollWidth") == PHONE["width"]
+    page.set_viewport_size(DESK)
     text = page.get_by_label("Tin nhắn", exact=True)
     gap.get_by_label("Giờ").fill("14:30")
     gap.get_by_label("Ngày").fill("2026-12-05")
@@ -162,6 +165,22 @@ def test_a_key_gives_the_label_and_nought_takes_it_back(office, page_as):
     page.keyboard.press("0")
     expect(case).to_have_attribute("aria-current", "true")
     assert ask_axe(page) == []
+
+
+def test_a_second_press_settles_nothing_of_the_case_that_opens_under_it(office, page_as):
+    page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['doubt']}/?kind=unclear")
+    page.wait_for_load_state("load")
+    page.keyboard.press("c")
+    expect(page.get_by_role("status").filter(has_text="Đã phân loại: Chưa cài.")).to_be_visible()
+    page.wait_for_load_state("load")
+    second = page.url
+    page.evaluate("() => { performance.now = () => 0; }")  # still within 0.6 s
+    page.locator(".case .labels button").first.click()
+    page.keyboard.press("c")
+    assert page.url == second
+    page.evaluate("() => { delete performance.now; }")
+    page.keyboard.press("0")  # the way back is open at once
+    expect(page.locator(f"#case-{office.made['doubt']}")).to_have_attribute("aria-current", "true")
 
 
 def test_an_answer_is_chosen_and_sent_by_keys_and_the_next_case_opens(office, page_as):

@@ -44,6 +44,19 @@ def test_a_new_installation_leads_to_the_first_steps(world, client, leader):
     assert "Nhập danh sách" not in home(client)
 
 
+def test_the_questions_of_an_own_kind_are_one_press_away_for_who_may_make_one(world, client):
+    association = world.organisation()
+    world.add_people(2)
+    world.draft()
+    officer = world.officer("phunu@loa.example", Role.STAFF, association)
+    world.change(Campaign, world.draft(), organisation_id=association)
+    for who, may_make in ((AUTHOR, True), (officer, False)):
+        signed_in(client, who)
+        page = home(client)
+        assert 'href="/admin/campaigns/new">Soạn chiến dịch' in page
+        assert ('href="/admin/kinds/new">Tạo loại mới' in page) is may_make
+
+
 def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(world, client):
     world.add_people(2)
     waiting = world.draft(name="Đợt một")

@@ -13,7 +13,7 @@ from admin.wording.filters import moment
 from campaigns.cases import case_list
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Outbox
-from campaigns.models.replies import Case, Handling
+from campaigns.models.replies import Case, Handling, Reply
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.own_answers import read_own_answers
@@ -116,6 +116,20 @@ def test_a_question_is_not_answered_by_being_called_one(world, author, campaign_
     post(author, f"/admin/inbox/{help_id}/label", label="question")
     assert world.recipient(number(0), campaign_id).answer is None
     assert shown(author.get("/admin/inbox/?kind=question").text) == [help_id]
+
+
+def test_what_looks_like_a_question_is_answered_without_being_called_one_before(world, author, campaign_id):
+    """Labelled first, each such reply took one press more."""
+    case_id = receive(world, 0, "ok")
+    world.execute(update(Reply).values(label=Label.QUESTION))
+    page = author.get(f"/admin/inbox/{case_id}/").text
+    assert "<details open><summary" in page
+    assert page.index("Gửi và ghi là đã xong") < page.index('name="label"')
+    done = post(author, f"/admin/inbox/{case_id}/answer", text="Cai trong CH Play", wish="done")
+    after = author.get(done.location).text
+    assert "Đã ghi: Đã trả lời bằng tin nhắn." in after
+    assert "Tin trả lời đã được xếp" not in after  # said once, beside the way back
+    assert case(world, case_id).outcome is CaseOutcome.MESSAGED
 
 
 def test_of_two_who_press_at_once_one_is_told(world, author, campaign_id):
@@ -342,6 +356,10 @@ def test_a_cry_is_called_by_one_press_and_can_be_handed_to_the_emergency_numbers
     assert page.index("Gọi ngay</button>") < page.index("Nhận việc</button>") < page.index("Chuyển 112/115")
     page = post(author, f"/admin/inbox/{cry}/number").text
     assert f'data-dial href="tel:{number(0)}"' in page
+    assert page.index("Ghi là đã xong</button>") < page.index('href="tel:112"')
+    rescue = post(author, f"/admin/inbox/{cry}/number", to="rescue").text
+    # Unless the call centre is asked for.
+    assert rescue.index('href="tel:112"') < rescue.index("Ghi là đã xong</button>")
     shows(page, 'href="tel:112"', 'href="tel:115"', "nước lên tới ngực rồi", "0" + number(0)[3:])
     seen = re.search(r'name="seen" value="(\d+)"', page)[1]
     done = {"outcome": "called", "result": "", "note": "Đã chuyển 112/115", "seen": seen}

@@ -149,10 +149,14 @@ def test_a_kind_is_made_by_naming_the_thing_to_be_done_and_pressing_on(author, w
     """Question, answers and what it is called once done follow from it; a newcomer was refused for an empty question."""
     url, page = "/admin/kinds/new", author.get("/admin/kinds/new").text
     assert "Lưu và soạn chiến dịch" in page  # all else is proposed, so that the first answer is enough
-    saved = post(author, url, **typed_of(page) | {"c.title": "Trồng cây đầu năm"}, wish="save")
+    saved = post(author, url, **typed_of(page) | {"c.title": "Vận động trồng cây đầu năm"}, wish="save")
     assert saved.status_code == 303
-    assert typed_of(author.get(saved.location).text)["name"] == "Trồng cây đầu năm"
-    made = world.read(office_kinds)["trong-cay-dau-nam"]
+    composer = author.get(saved.location).text
+    assert typed_of(composer)["name"] == "Vận động trồng cây đầu năm"
+    says = "ông/bà[ {name}] trồng cây đầu năm. Trả lời: 1 đã xong, 2 chưa, 3 cần giúp, TC"
+    assert says in composer  # not “mời ông/bà vận động”, and nothing twice
+    assert "Đã lưu loại chiến dịch" not in composer  # which stands there, chosen
+    made = world.read(office_kinds)["van-dong-trong-cay-dau-nam"]
     assert (made["question"], made["words"]["done"]) == (
         "Ông/bà đã trồng cây đầu năm chưa?",
         "trồng cây đầu năm",

@@ -374,14 +374,21 @@ def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(world
 def test_a_case_says_who_said_the_same_and_one_press_labels_them_all_where_all_their_words_are_read(
     world, client, asked
 ):
-    link = f'href="/admin/inbox/alike/{asked[0]}/'
-    shows(client.get(f"/admin/inbox/{asked[0]}/"), "3 tin cùng ý: xử lý một lần", link)
+    page = client.get(f"/admin/inbox/{asked[0]}/?campaign=1").text
+    assert f'href="/admin/inbox/alike/{asked[0]}/?back=1&amp;campaign=1"' in page
+    assert [f"“{text}”" in page for text in DOUBTS] == [False, True, True]
+    action = html.unescape(re.search(r'formaction="([^"]+)">Gửi cho cả 3 người cùng ý', page)[1])
+    done = post(client, action, case=asked[:3], seen=0, text="[{name} oi, ]tin that")
+    assert done.location.startswith("/admin/inbox/?")
+    assert "campaign=1" in done.location
+    assert len(world.all(select(Message.text).where(Message.text.endswith("oi, tin that")))) == 3
     for index, text in enumerate(("ok", "Ok", "ok"), start=5):
         world.reply(number(index), text, gateway_id=f"SM{index}")
     ids = [each.id for each in world.cases()][-3:]
     page = client.get(f"/admin/inbox/{ids[0]}/").text
     assert [int(each) for each in re.findall(r'name="case" value="(\d+)"', page)] == ids
     assert "“Ok”" in page
+    assert page.index("Cả 3 tin cùng ý") < page.index("Cần giúp</button>")  # offered first
     action = re.search(r'formaction="([^"]+)"[^>]*>.*Cả 3 tin cùng ý: Chưa rõ', page)[1]
     done = post(client, html.unescape(action), case=ids, label="unclear", next=ids[1])
     after = client.get(done.location).text

@@ -339,6 +339,17 @@ def test_words_for_understanding_are_proposed_from_what_is_asked(done, question,
     assert found.get("things", []) == things
 
 
+@cases(
+    ("Khám  mắt", "khám mắt"),
+    ("Mời bà con tiêm phòng dại cho chó", "tiêm phòng dại cho chó"),
+    ("Vận động đóng quỹ", "đóng quỹ"),
+    ("Nhắc nộp thuế đất", "nộp thuế đất"),
+    ("Mời", "mời"),
+)
+def test_a_title_says_what_is_to_be_done_without_how_it_is_asked(title, action):
+    assert kind_words.action_of(title) == action
+
+
 @cases(("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", []))
 def test_an_answer_is_also_said_without_who_speaks(text, says):
     assert kind_words.propose_says(text) == says
