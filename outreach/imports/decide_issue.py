@@ -350,24 +350,33 @@ def give_name_back(
 def _follow_merges(
     session: Session, list_import: ListImport, people: Collection[int]
 ) -> dict[int, list[list[int]]]:
-    """Put people of a list that was merged meanwhile into the lists that its others are in.
+    """Put people of a list that was merged meanwhile into the lists that took it over.
 
-    Returns by contact these lists, each with an import that is new of them there.
+    Those that have the person already tell which, if there are any: others of these were split off. Else those do that have
+    others of the list. Returns by contact these lists, each with an import that is new of them there.
     """
     own = session.get_one(ContactList, list_import.list_id)
     others = lists_with(session, list_import) if own.archived_at else []
-    not_removed = [ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden]
+    not_removed = (ContactList.id.in_(others), ContactList.id != own.id, ~ContactList.hidden)
+    taking = session.scalars(select(ContactList).where(*not_removed).order_by(ContactList.id)).all()
+    if not taking:
+        return {}
+    of_these = Membership.list_id.in_([each.id for each in taking])
     beside = select(Membership.contact_id).where(
         Membership.list_id == own.id, Membership.contact_id.not_in(people)
     )
-    if others and session.scalar(beside.limit(1)):  # else nobody tells a list that was split off
-        having = select(Membership.list_id).where(Membership.contact_id.in_(beside))
-        not_removed.append(ContactList.id.in_(having))
-    if not others:
-        return {}
+    telling = {each.id for each in taking}
+    if session.scalar(beside.limit(1)):  # else nobody tells a list that was split off
+        having = select(Membership.list_id).where(of_these, Membership.contact_id.in_(beside))
+        telling = {*session.scalars(having)}
+    there = select(Membership.contact_id, Membership.list_id).where(of_these)
+    into: dict[int, set[int]] = {}
+    for contact_id, list_id in session.execute(there.where(Membership.contact_id.in_(people))):
+        into.setdefault(contact_id, set()).add(list_id)
     before = read_sightings(session, people)
-    for other in session.scalars(select(ContactList).where(*not_removed)):
-        carry_people(session, own, other, values_subquery(session, people))
+    for other in taking:
+        if following := [each for each in people if other.id in into.get(each, telling)]:
+            carry_people(session, own, other, values_subquery(session, following))
     followed: dict[int, list[list[int]]] = {}
     for contact_id, *seen in sorted(read_sightings(session, people) - before):
         followed.setdefault(contact_id, []).append(seen)
@@ -397,9 +406,9 @@ def _merge(
     }
     phones = person.phones_added[phones_before:]
     phones += [phone_id for phone_id in person.phones_confirmed if phone_id not in numbers]
-    return _Stored(
-        issue, person, outcome, not was_in_list, last, beside, {} if is_new else values, phones, said
-    )
+    if is_new:  # by another row of the decision: all that it says is taken back together
+        values, phones = {}, []
+    return _Stored(issue, person, outcome, not was_in_list, last, beside, values, phones, said)
 
 
 def _find_beside(

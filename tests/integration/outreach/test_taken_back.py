@@ -46,10 +46,10 @@ def find_list(world, name):
     return world.one(select(ContactList.id).where(ContactList.name == name))
 
 
-def split_off(world, name):
+def split_off(world, name, of=OWN):
     """The commune of somebody becomes a list of its own."""
     area = world.one(select(Contact.area_code).where(Contact.name == name))
-    world.do(split_list, find_list(world, OWN), areas=[area], name="Mới")
+    world.do(split_list, find_list(world, of), areas=[area], name="Mới")
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
@@ -139,6 +139,29 @@ def test_who_followed_into_a_list_by_a_decision_leaves_it_when_it_is_taken_back(
     assert ("Y Rơ", None, "", number(3), OWN) in told(office)
     query = select(KeptValue.list_id).where(KeptValue.list_id != find_list(office, OWN))
     assert office.all(query) == []
+
+
+def test_a_row_about_whom_a_list_that_took_over_has_follows_into_none_that_was_split_off(office, tmp_path):
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(2)}"), "Khác")
+    file = tmp_path / "values.csv"
+    rows = (f"1,A Thun,Đắk Mar,{local(1)},", f"2,Y Rơ,,{local(3)},X1", f"3,Y Rơ,,{unclear(3)},")
+    file.write_text("\n".join(("STT,Họ và tên,Xã/phường,SĐT,{ma}", *rows)), encoding="utf-8")
+    bring(office, file)
+    office.do(merge_list, find_list(office, OWN), into=find_list(office, "Khác"))
+    split_off(office, "A Thun", of="Khác")
+    before = told(office)
+    decide(office, 1)
+    assert told(office) == before
+
+
+@pytest.mark.parametrize("born", ["", "1951"])
+def test_numbers_of_rows_decided_alike_stay_where_another_file_says_them(office, tmp_path, born):
+    rows = (f"1,A Thun,,,,{unclear(1)} / {local(2)}", f"2,A Thun,{born},,,{unclear(1)}")
+    bring(office, write(tmp_path, *rows))
+    office.do(decide_issue, 2, Decision.TAKEN, and_alike=True)
+    bring(office, write(tmp_path, f"1,A Thun,{born},,,{local(1)} / {local(2)}"), "Khác")
+    office.do(retract_decision, 1)
+    assert told(office) == [("A Thun", int(born) if born else None, "", number(1), number(2), "Khác")]
 
 
 @pytest.mark.parametrize(("moved", "removed"), [("Y Hlan", OWN), ("A Thun", "Mới")])
